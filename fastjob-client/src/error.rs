@@ -142,6 +142,10 @@ pub enum ClientError {
     /// The call conflicts with the current state, or a job's name is ambiguous.
     #[error("{0}")]
     Conflict(Box<ProblemDetails>),
+    /// The job was changed since it was read, so this change was not made: see
+    /// [`JobHandle::only_if`](crate::JobHandle::only_if). Nothing was done.
+    #[error("{0}")]
+    Changed(Box<ProblemDetails>),
     /// The request is not valid: [`ProblemDetails::problems`] lists every invalid field.
     #[error("{0}")]
     Invalid(Box<ProblemDetails>),
@@ -178,6 +182,7 @@ impl ClientError {
             Some(_) | None => match problem.status {
                 401 | 403 => Self::Unauthorized,
                 409 => Self::Conflict,
+                412 => Self::Changed,
                 429 => Self::OverQuota,
                 502..=504 => Self::Unavailable,
                 _ => Self::Problem,
@@ -192,6 +197,7 @@ impl ClientError {
             Self::Unauthorized(problem)
             | Self::NotFound(problem)
             | Self::Conflict(problem)
+            | Self::Changed(problem)
             | Self::Invalid(problem)
             | Self::OverQuota(problem)
             | Self::Unavailable(problem)
@@ -231,6 +237,7 @@ impl ClientError {
             | Self::Unauthorized(_)
             | Self::NotFound(_)
             | Self::Conflict(_)
+            | Self::Changed(_)
             | Self::Invalid(_)
             | Self::Problem(_)
             | Self::NotEnded { .. }
@@ -258,6 +265,7 @@ impl ClientError {
             | Self::Unauthorized(_)
             | Self::NotFound(_)
             | Self::Conflict(_)
+            | Self::Changed(_)
             | Self::Invalid(_)
             | Self::OverQuota(_)
             | Self::Problem(_)

@@ -17,12 +17,20 @@ use crate::{
 pub struct JobHandle<B> {
     backend: B,
     name: String,
+    /// The version that changes expect, as an entity tag.
+    #[cfg(feature = "http")]
+    version: Option<String>,
 }
 
 impl<B: Backend> JobHandle<B> {
     /// The job that a backend knows by this name.
     pub fn new(backend: B, name: impl Into<String>) -> Self {
-        Self { backend, name: name.into() }
+        Self {
+            backend,
+            name: name.into(),
+            #[cfg(feature = "http")]
+            version: None,
+        }
     }
 
     /// The name.
@@ -33,6 +41,16 @@ impl<B: Backend> JobHandle<B> {
     #[cfg(feature = "http")]
     pub(crate) fn backend(&self) -> &B {
         &self.backend
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn expected(&self) -> Option<String> {
+        self.version.clone()
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn expecting(self, tag: String) -> Self {
+        Self { version: Some(tag), ..self }
     }
 
     /// Reads the definition, with its metadata.

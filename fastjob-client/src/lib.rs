@@ -90,8 +90,8 @@ pub use jiff;
 
 #[cfg(feature = "http")]
 pub use self::http::{
-    Answer, Call, Client, ClientBuilder, InvalidServerUrl, InvalidServerUrls, InvalidToken, List,
-    Pages, ServerUrl, ServerUrls, TOKEN_MIN, Token,
+    Answer, Call, Client, ClientBuilder, Events, EventsQuery, InvalidServerUrl, InvalidServerUrls,
+    InvalidToken, List, PageEvent, Pages, ServerUrl, ServerUrls, TOKEN_MIN, Token,
 };
 pub use self::{
     backend::{Backend, LogQuery},

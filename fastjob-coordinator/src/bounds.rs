@@ -106,6 +106,8 @@ pub(crate) struct Bounds {
     pub(crate) responses: Budget,
     /// Slots for clients that follow a log.
     pub(crate) followers: Arc<Semaphore>,
+    /// Slots for live pages.
+    pub(crate) pages: Arc<Semaphore>,
     /// How long a client may take to read a response, in addition to the time that its size allows.
     pub(crate) unread: Duration,
     /// The least bytes per second that a client has to read.
@@ -128,6 +130,7 @@ impl Bounds {
             requests: Budget::new(64 * mib, "max_request_memory"),
             responses: Budget::new(64 * mib, "max_response_memory"),
             followers: Arc::new(Semaphore::new(2)),
+            pages: Arc::new(Semaphore::new(2)),
             unread: Duration::from_secs(30),
             slowest: 64 * 1024,
         }

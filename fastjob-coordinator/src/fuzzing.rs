@@ -10,6 +10,7 @@ use crate::{
     Config, api, cli,
     config::{Source, executor},
     rpc,
+    schema::Schema,
 };
 
 /// A message from an executor.
@@ -54,4 +55,15 @@ pub fn request(text: &str) {
     api::fuzz_body::<StartRequest>(body.as_bytes());
     api::fuzz_body::<BackfillRequest>(body.as_bytes());
     api::fuzz_body::<SilenceRequest>(body.as_bytes());
+}
+
+/// A JSON schema of a param on the first line, then a param.
+pub fn param_schema(text: &str) {
+    let (schema, param) = text.split_once('\n').unwrap_or((text, ""));
+    let Ok(schema) = Schema::read(schema) else { return };
+    for param in [None, Some(param)] {
+        if let Err(misfits) = schema.check(param) {
+            assert!(!misfits.is_empty(), "a param is refused without a reason");
+        }
+    }
 }

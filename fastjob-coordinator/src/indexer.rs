@@ -11,7 +11,10 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::store::{IndexStore, Partition};
+use crate::{
+    metrics::Metrics,
+    store::{IndexStore, Partition},
+};
 
 /// Pause when there is nothing to merge.
 const REST: Duration = Duration::from_secs(1);
@@ -22,14 +25,22 @@ const AFTER_ERROR: Duration = Duration::from_secs(10);
 pub(crate) async fn run<S: IndexStore + ?Sized>(
     store: Arc<S>,
     held: impl Fn() -> Vec<Partition> + Send,
+    metrics: Metrics,
     stop: CancellationToken,
 ) {
     while !stop.is_cancelled() {
         let began = Instant::now();
         let pause = match store.merge_index(&held()).await {
-            Ok(true) => began.elapsed(),
-            Ok(false) => REST,
+            Ok(true) => {
+                metrics.index.merged(began.into_std());
+                began.elapsed()
+            }
+            Ok(false) => {
+                metrics.index.is_done();
+                REST
+            }
             Err(err) => {
+                metrics.index.failed(began.into_std());
                 tracing::warn!(
                     error = &err as &dyn std::error::Error,
                     "could not merge the index of tasks, retrying"

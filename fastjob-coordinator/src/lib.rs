@@ -16,6 +16,7 @@
 //! | feature, all on by default | |
 //! |---|---|
 //! | `cli` | the `fastjob` command, and `cli::main` for programs that embed it |
+//! | `console` | the web console at `/console/` |
 //! | `email` | alarm channels of the type `email` |
 //! | `postgres` | the store in PostgreSQL, which several coordinators share |
 //! | `s3` | whole logs in an S3-compatible bucket |
@@ -24,7 +25,13 @@
 
 // Parts that only an absent feature uses.
 #![cfg_attr(
-    not(all(feature = "cli", feature = "email", feature = "postgres", feature = "s3")),
+    not(all(
+        feature = "cli",
+        feature = "console",
+        feature = "email",
+        feature = "postgres",
+        feature = "s3"
+    )),
     allow(dead_code, unreachable_code, reason = "an absent feature uses it")
 )]
 
@@ -37,18 +44,22 @@ pub mod cli;
 mod clock;
 mod cluster;
 pub mod config;
+mod console;
 mod coordinator;
 mod crypto;
 mod drafts;
 mod files;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod handlers;
 mod indexer;
 mod losses;
+mod metrics;
 mod ops;
 mod parts;
 mod permit;
 mod rpc;
+mod schema;
 mod server;
 mod sessions;
 mod shell;

@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::wall_now;
+use crate::{clock::wall_now, metrics::Metrics};
 
 /// How long the reports of an executor are gathered before they are logged.
 const GATHER: Duration = Duration::from_millis(500);
@@ -39,6 +39,7 @@ struct Inner {
     keep: Duration,
     state: Mutex<State>,
     reported: Notify,
+    metrics: Metrics,
 }
 
 #[derive(Default)]
@@ -84,9 +85,15 @@ struct Gathered {
 
 impl Losses {
     /// Remembers lost executors for this long.
+    #[cfg(test)]
     pub(crate) fn new(keep: Duration) -> Self {
+        Self::counting(keep, Metrics::default())
+    }
+
+    /// Remembers lost executors for this long, and counts them.
+    pub(crate) fn counting(keep: Duration, metrics: Metrics) -> Self {
         let (state, reported) = (Mutex::default(), Notify::new());
-        Self(Arc::new(Inner { keep, state, reported }))
+        Self(Arc::new(Inner { keep, state, reported, metrics }))
     }
 
     /// Takes reports of an engine.
@@ -117,6 +124,11 @@ impl Losses {
         lost.map(|(_, lost)| lost.clone()).collect()
     }
 
+    /// How many executors were lost since the process started.
+    pub(crate) fn count(&self) -> u64 {
+        self.lock().next
+    }
+
     /// Logs what is reported, until `stop` is cancelled.
     pub(crate) async fn run(self, stop: CancellationToken) {
         loop {
@@ -139,6 +151,12 @@ impl Losses {
             state.expire(wall_now(), self.0.keep);
             std::mem::take(&mut state.gathered)
         };
+        for one in gathered.values().filter(|one| one.is_gone) {
+            // An executor that drained and left nothing behind is not worth an alarm.
+            if one.why != GoneWhy::Stopped || one.held > 0 {
+                self.0.metrics.sessions.lost(one.why);
+            }
+        }
         log::all(gathered);
     }
 

@@ -3,6 +3,8 @@
 //! One loop owns the engine, so the engine needs no locks. Each iteration handles all events that
 //! have arrived, advances time once, and submits one commit, so batches grow with load.
 
+mod figures;
+
 use std::{
     sync::{
         Arc,
@@ -15,9 +17,12 @@ use fastjob_engine::{Command, CommitId, Effects, Engine, Event};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use self::figures::Share;
+pub(crate) use self::figures::{Figures, Sum};
 use crate::{
     clock::Clock,
     losses::Losses,
+    metrics::{Held, Metrics},
     permit::Permit,
     sessions::Sessions,
     store::{
@@ -211,6 +216,9 @@ pub(crate) struct Around {
     pub(crate) writer: WriterHandle,
     pub(crate) sessions: Sessions,
     pub(crate) losses: Losses,
+    /// What the engines of the node count.
+    pub(crate) figures: Figures,
+    pub(crate) metrics: Metrics,
     /// The right of this engine to act.
     pub(crate) permit: Permit,
     pub(crate) lease: Lease,
@@ -240,7 +248,11 @@ pub(crate) async fn run(
 ) -> Lease {
     let mut batch = Vec::with_capacity(BATCH);
     let mut effects = Effects::default();
+    let mut share = Share::of(around.figures.clone());
+    // While this exists, what the engine holds counts.
+    let held = around.metrics.engines.enter(&engine.gauges());
     loop {
+        share.update(engine.figures());
         // What is due leaves before anything else is handled.
         for _ in 0..SLICES {
             let now = around.clock.now();
@@ -252,7 +264,7 @@ pub(crate) async fn run(
             }
             engine.send_due(now, &mut effects);
             engine.flush(&mut effects);
-            if around.carry_out(&mut effects) == Err(Refused) {
+            if around.carry_out(&mut effects, &share) == Err(Refused) {
                 return around.lease;
             }
             // The sessions encode one slice while the engine decides about the next.
@@ -291,7 +303,8 @@ pub(crate) async fn run(
         }
         engine.handle(now, Event::Tick, &mut effects);
         engine.flush(&mut effects);
-        if around.carry_out(&mut effects) == Err(Refused) {
+        around.count(&mut engine, &held);
+        if around.carry_out(&mut effects, &share) == Err(Refused) {
             // The engine assumes that its effects were applied, so it must not decide anything
             // else.
             return around.lease;
@@ -308,7 +321,8 @@ pub(crate) async fn run(
         return around.lease;
     }
     engine.retire(around.clock.now(), &mut effects);
-    if around.carry_out(&mut effects) == Err(Refused) {
+    around.count(&mut engine, &held);
+    if around.carry_out(&mut effects, &share) == Err(Refused) {
         return around.lease;
     }
     while !engine.is_written() {
@@ -324,7 +338,7 @@ pub(crate) async fn run(
             // stops for tasks in the state `stopping`, and acknowledges outcomes when executors
             // repeat them.
             effects.sends.clear();
-            if around.carry_out(&mut effects) == Err(Refused) {
+            if around.carry_out(&mut effects, &share) == Err(Refused) {
                 return around.lease;
             }
         }
@@ -346,8 +360,14 @@ impl Around {
         self.permit.holds(self.clock.elapsed())
     }
 
+    /// Adds what the engine has counted since the last call to the metrics of the node.
+    fn count(&self, engine: &mut Engine, held: &Held) {
+        self.metrics.take(engine.tally());
+        held.set(&engine.gauges());
+    }
+
     /// Applies all effects of the engine, or none if the permit has expired.
-    fn carry_out(&self, effects: &mut Effects) -> Result<(), Refused> {
+    fn carry_out(&self, effects: &mut Effects, share: &Share) -> Result<(), Refused> {
         // Checked right before sending: a node that was suspended must not start what another node
         // may now own. If the process is suspended after this check, executors that know a newer
         // term reject what it sends.
@@ -358,6 +378,7 @@ impl Around {
         for (session, message) in effects.sends.drain(..) {
             self.sessions.send(session, self.lease, message);
         }
+        share.count(&effects.commits);
         for (CommitId(id), commit) in effects.commits.drain(..) {
             self.writer.submit(id, commit);
         }

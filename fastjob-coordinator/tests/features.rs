@@ -52,6 +52,19 @@ async fn an_email_channel_needs_the_feature_email() {
     }
 }
 
+#[test]
+fn files_of_the_console_need_the_feature_console() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("index.html"), "").unwrap();
+    let mut config = Config::default();
+    config.coordinator.console.dir = Some(folder.path().to_owned());
+    let said: Vec<_> = config.check().iter().map(ToString::to_string).collect();
+    match cfg!(feature = "console") {
+        true => assert_eq!(said, [""; 0]),
+        false => assert!(said[0].contains("build it with the feature `console`"), "{said:?}"),
+    }
+}
+
 #[tokio::test]
 async fn a_coordinator_runs_without_any_optional_feature() {
     let folder = tempfile::tempdir().unwrap();

@@ -3,6 +3,8 @@
 //! [`next`] is the only function that changes an attempt's state. It rejects unknown transitions by
 //! default. The attempt's id fences late reports.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use AttemptState::*;
@@ -137,6 +139,16 @@ impl End {
 }
 
 impl FailReason {
+    /// Every reason.
+    pub const ALL: [Self; 6] = [
+        Self::Error,
+        Self::Fatal,
+        Self::TimedOut,
+        Self::ExecutorLost,
+        Self::Panicked,
+        Self::NoExecutor,
+    ];
+
     /// The reason as text, as in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -156,6 +168,27 @@ impl FailReason {
             // Waiting for an executor already was the retry.
             Self::Fatal | Self::NoExecutor => false,
         }
+    }
+}
+
+/// A text that is not a reason of a failure.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not a reason; there are error, fatal_error, timed_out, executor_lost, panicked and \
+     no_executor"
+)]
+pub struct UnknownReason(pub String);
+
+impl FromStr for FailReason {
+    type Err = UnknownReason;
+
+    /// Reads its text, with spaces or with underscores.
+    fn from_str(text: &str) -> Result<Self, UnknownReason> {
+        let words = text.replace('_', " ");
+        Self::ALL
+            .into_iter()
+            .find(|reason| reason.as_str() == words)
+            .ok_or_else(|| UnknownReason(text.to_owned()))
     }
 }
 

@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use fastjob_core::{
-    AttemptId, AttemptState, ExecutorName, HandlerName, Incarnation, Job, JobId, Progress,
+    AttemptId, AttemptState, ExecutorName, HandlerName, Incarnation, Job, JobId, JobPath, Progress,
     ServiceName, TaskId, TaskState,
 };
 use jiff::Timestamp;
 
 use crate::{
-    event::{Beat, SavedRow, SessionId},
+    event::{Beat, SavedRow, SessionId, Version},
     state::attempts::OverQuota,
 };
 
@@ -99,6 +99,14 @@ pub enum JobRefused {
     /// The job was changed since the caller read it: read it again, and repeat the command.
     #[error("`{0}` was changed at the same time: try again")]
     Changed(String),
+    /// The [`Condition`](crate::Condition) of the command does not hold.
+    #[error("{}", stale(name, *current))]
+    Stale {
+        /// The name of the job.
+        name: String,
+        /// The version that the job is at; `None` if there is no such job.
+        current: Option<Version>,
+    },
     /// The job cannot be released to the code.
     #[error("no executor has declared `{0}` in its code")]
     NoCode(String),
@@ -125,6 +133,16 @@ pub enum JobRefused {
     /// The caller has to look for its key in the store again, and then repeat the command.
     #[error("it is unknown whether a task was already started with this key: try again")]
     LookAgain,
+}
+
+fn stale(name: &str, current: Option<Version>) -> String {
+    match current {
+        Some(Version { revision, .. }) => format!(
+            "`{name}` was changed since it was read: it is at revision {revision} now; read it \
+             again, and repeat the change"
+        ),
+        None => format!("there is no job `{name}`, or no longer: nothing was changed"),
+    }
 }
 
 /// The result of a backfill.
@@ -243,4 +261,82 @@ pub struct ExecutorFigures {
     pub labels: Arc<BTreeMap<String, String>>,
     /// Its handlers and their descriptions. Empty until it connects to this engine.
     pub handlers: Arc<BTreeMap<HandlerName, String>>,
+}
+
+/// What an engine counts as it decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EngineFigures {
+    /// Tasks that wait for their instant, an executor or their turn.
+    pub queued: u64,
+    /// Tasks that run, or that are stopping.
+    pub running: u64,
+    /// Tasks that have ended since the engine started.
+    pub ended: u64,
+    /// Those of them that failed.
+    pub failed: u64,
+}
+
+/// The answer to [`Command::Survey`](super::Command::Survey).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Survey {
+    /// The services that have jobs, or open tasks that were looked at, in no order.
+    pub services: Vec<ServiceCount>,
+    /// Tasks that wait for an executor that is missing, or that have waited for long, by service.
+    pub waits: Vec<HeldUp>,
+    /// Tasks that are late for another reason, by job.
+    pub late: Vec<HeldUp>,
+    /// Tasks that run longer than a minute, the first ones of some jobs.
+    pub long: Vec<LongRun>,
+    /// Whether all open tasks were looked at. If not, the counts of open tasks by service are too
+    /// low.
+    pub is_complete: bool,
+}
+
+/// How many jobs and open tasks a service has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceCount {
+    /// The service.
+    pub service: ServiceName,
+    /// Its jobs.
+    pub jobs: u64,
+    /// Those of them that are enabled.
+    pub enabled: u64,
+    /// Its tasks that wait.
+    pub queued: u64,
+    /// Its tasks that run, or that are stopping.
+    pub running: u64,
+}
+
+/// Tasks of a service or of a job that are held up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeldUp {
+    /// Their service.
+    pub service: ServiceName,
+    /// The job of the oldest one.
+    pub job: JobPath,
+    /// The oldest one.
+    pub task: TaskId,
+    /// When that was due.
+    pub since: Timestamp,
+    /// How many attempts there are.
+    pub count: u64,
+    /// What the oldest one waits for, as a message for users.
+    pub why: String,
+}
+
+/// A task that runs for long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LongRun {
+    /// Its job.
+    pub id: JobId,
+    /// Its service.
+    pub service: ServiceName,
+    /// The name of the job.
+    pub job: JobPath,
+    /// The task.
+    pub task: TaskId,
+    /// The executor that runs it, while it is known.
+    pub executor: Option<ExecutorName>,
+    /// When its handler was entered.
+    pub since: Timestamp,
 }

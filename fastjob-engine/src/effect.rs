@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use crate::{
     answer::{
         ApplyAnswer, BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenCount, OpenPage,
-        SaveAnswer, StartAnswer, StopAnswer,
+        SaveAnswer, StartAnswer, StopAnswer, Survey,
     },
     event::{CommitId, Held, SessionId},
     notice::Notice,
@@ -84,6 +84,8 @@ pub enum Answer {
     Live(oneshot::Sender<Vec<LiveTask>>, Vec<LiveTask>),
     /// To [`Command::CountOpen`](super::Command::CountOpen).
     CountOpen(oneshot::Sender<Vec<OpenCount>>, Vec<OpenCount>),
+    /// To [`Command::Survey`](super::Command::Survey).
+    Survey(oneshot::Sender<Survey>, Survey),
     /// To [`Command::Lives`](super::Command::Lives).
     Lives(oneshot::Sender<Vec<LifeId>>, Vec<LifeId>),
     /// To [`Command::Executors`](super::Command::Executors).
@@ -104,6 +106,7 @@ impl Answer {
             Self::Open(to, answer) => drop(to.send(answer)),
             Self::Live(to, answer) => drop(to.send(answer)),
             Self::CountOpen(to, answer) => drop(to.send(answer)),
+            Self::Survey(to, answer) => drop(to.send(answer)),
             Self::Lives(to, answer) => drop(to.send(answer)),
             Self::Executors(to, answer) => drop(to.send(answer)),
         }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rand::{SeedableRng, rngs::SmallRng};
 
 use crate::{
+    answer::EngineFigures,
     effect::{Answer, Effects},
     event::{Event, Now},
     record::{Lease, Loaded},
@@ -22,6 +23,7 @@ use crate::{
         lanes::Lanes,
         timers::Deadlines,
     },
+    tally::Tally,
 };
 
 /// How far ahead of their due time fires are planned, so that they are durable when they are due.
@@ -70,6 +72,14 @@ impl Config {
     }
 }
 
+/// How many tasks have ended since the engine started. Tasks that were skipped when they were
+/// planned are left out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct EndedTasks {
+    pub(crate) all: u64,
+    pub(crate) failed: u64,
+}
+
 /// Decides what runs, when and where, for the jobs of one partition.
 ///
 /// The caller passes each [`Event`] with the current clocks to [`handle`](Self::handle). After one
@@ -93,6 +103,8 @@ pub struct Engine {
     pub(crate) chores: Chores,
     pub(crate) left: Left,
     pub(crate) changes: Changes,
+    pub(crate) ended: EndedTasks,
+    pub(crate) tally: Tally,
 }
 
 impl Engine {
@@ -118,6 +130,8 @@ impl Engine {
             chores: Chores::default(),
             left: Left::new(now.uptime + EARLY),
             changes: Changes::default(),
+            ended: EndedTasks::default(),
+            tally: Tally::default(),
         };
         engine.load(loaded, now);
         engine.journal.raise_ids(now);
@@ -245,6 +259,17 @@ impl Engine {
             [self.attempts.next_deadline(), self.fleet.next_lost_at(), self.changes.next_at()];
         let timers = timers.map(|at| at.map(|at| at.saturating_sub(now.uptime)));
         [due, fire].into_iter().chain(timers).flatten().fold(LOOK, Duration::min)
+    }
+
+    /// How many tasks are open, and how many have ended since the engine started.
+    pub fn figures(&self) -> EngineFigures {
+        let open = self.attempts.open_tasks();
+        EngineFigures {
+            queued: open.queued,
+            running: open.running,
+            ended: self.ended.all,
+            failed: self.ended.failed,
+        }
     }
 
     /// Whether all commits that the engine has handed over are durable.

@@ -2,6 +2,7 @@
 //! for, in one list.
 
 mod rerun;
+mod version;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,11 +17,14 @@ use fastjob_core::{
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-pub use self::rerun::{Part, Rerun};
+pub use self::{
+    rerun::{Part, Rerun},
+    version::{Condition, Version},
+};
 use crate::{
     answer::{
         ApplyAnswer, BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenCount, OpenPage,
-        SaveAnswer, StartAnswer, StopAnswer,
+        SaveAnswer, StartAnswer, StopAnswer, Survey,
     },
     record::{ChildStart, JobRow, LifeId, Origin, Overrides},
     state::{catalog::Directory, keys::StartKey},
@@ -262,6 +266,8 @@ pub enum Command {
         /// Who saves it. What code declares has no effect if a person took the definition from it,
         /// or deleted the job.
         origin: Origin,
+        /// Which version of an existing job it replaces.
+        condition: Condition,
         /// Where the answer goes.
         answer: oneshot::Sender<SaveAnswer>,
     },
@@ -278,6 +284,8 @@ pub enum Command {
         job: JobPath,
         /// The job is deleted only if it is this one.
         only: Option<JobId>,
+        /// Which version of it.
+        condition: Condition,
         /// Where the answer goes.
         answer: oneshot::Sender<SaveAnswer>,
     },
@@ -287,6 +295,8 @@ pub enum Command {
         job: JobPath,
         /// The new setting.
         to: Switch,
+        /// Which version of the job it changes.
+        condition: Condition,
         /// Where the answer goes.
         answer: oneshot::Sender<SaveAnswer>,
     },
@@ -294,6 +304,8 @@ pub enum Command {
     Release {
         /// The job.
         job: JobPath,
+        /// Which version of the job it changes.
+        condition: Condition,
         /// Where the answer goes.
         answer: oneshot::Sender<SaveAnswer>,
     },
@@ -322,6 +334,8 @@ pub enum Command {
     Stop {
         /// The task.
         task: TaskId,
+        /// Why, for its note; `None` if the caller has not said.
+        why: Option<String>,
         /// Where the answer goes.
         answer: oneshot::Sender<StopAnswer>,
     },
@@ -345,6 +359,12 @@ pub enum Command {
         jobs: Vec<JobId>,
         /// Where the answer goes.
         answer: oneshot::Sender<Vec<OpenCount>>,
+    },
+    /// Counts the jobs and the open tasks of each service, and lists tasks that are held up or run
+    /// for long. The work is bounded.
+    Survey {
+        /// Where the answer goes.
+        answer: oneshot::Sender<Survey>,
     },
     /// Lists the lives on which attempts may be placed. The engine answers when everything that
     /// refers to other lives is durable.
@@ -376,9 +396,9 @@ pub struct Apply {
 pub struct Edit {
     /// The complete definition; its service and name say which job it is.
     pub job: Arc<Job>,
-    /// The revision that was edited; `None` if there is no living job of this name. The edit is
+    /// The version that was edited; `None` if there is no living job of this name. The edit is
     /// rejected if that has changed.
-    pub from: Option<i64>,
+    pub from: Option<Version>,
     /// Who is to own the definition. If that is code, and it declares another definition, that one
     /// stays in effect. `None` leaves it to what is edited.
     pub owner: Option<Origin>,

@@ -36,25 +36,30 @@ pub mod simulation;
 #[cfg(any(test, feature = "simulation"))]
 mod sizes;
 mod state;
+mod tally;
 #[cfg(test)]
 mod tests;
 
 pub use self::{
     answer::{
-        ApplyAnswer, BackfillAnswer, Backfilled, ConnectAnswer, Declared, ExecutorFigures,
-        JobRefused, LiveAttempt, LiveTask, OpenCount, OpenPage, SaveAnswer, SaveDone, StartAnswer,
-        StartedTask, StopAnswer,
+        ApplyAnswer, BackfillAnswer, Backfilled, ConnectAnswer, Declared, EngineFigures,
+        ExecutorFigures, HeldUp, JobRefused, LiveAttempt, LiveTask, LongRun, OpenCount, OpenPage,
+        SaveAnswer, SaveDone, ServiceCount, StartAnswer, StartedTask, StopAnswer, Survey,
     },
     effect::{Answer, Effects, Message, StartAttempt},
     engine::{Config, Engine, HORIZON},
     event::{
-        Apply, Backfill, Beat, Command, CommitId, Connected, DrainedSet, Edit, Event, Held, Looked,
-        Now, OpenAsk, Outcome, Part, Rerun, SaveMode, SavedRow, SessionId, Start, Switch, When,
+        Apply, Backfill, Beat, Command, CommitId, Condition, Connected, DrainedSet, Edit, Event,
+        Held, Looked, Now, OpenAsk, Outcome, Part, Rerun, SaveMode, SavedRow, SessionId, Start,
+        Switch, Version, When,
     },
     notice::{Gone, GoneWhy, NAMED_MOST, Notice},
     state::{
         attempts::{DefaultAlarms, Limits, OpenLimit, OverQuota},
         catalog::{Directory, JobQuota, LINKS_MOST, check_together},
         keys::{OWN_KEYS, StartKey, backfill_key, rerun_key},
+    },
+    tally::{
+        ALARM_KINDS, ATTEMPT_ENDS, DURATION_BOUNDS, Durations, Gauges, JobTally, TASK_ENDS, Tally,
     },
 };

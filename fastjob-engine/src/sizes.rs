@@ -18,6 +18,8 @@ pub(crate) struct Sizes {
     pub(crate) of_unwritten: [(&'static str, usize); 3],
     /// An attempt that was sent, while nothing waits for its executor.
     pub(crate) stray: Option<String>,
+    /// The number of open tasks, if it is not what a new count says.
+    pub(crate) miscounted: Option<String>,
     /// A timer of what is over.
     pub(crate) outlived: Option<Outlived>,
 }
@@ -54,6 +56,7 @@ impl Engine {
             ("lives in groups", self.fleet.grouped(), lives),
         ];
         of_open.extend(self.attempts.indexes().map(|(name, size)| (name, size, open)));
+        assert!(self.attempts.is_counted_well(), "the counts of attempts by step have drifted");
         let outlived = self.attempts.outlived_timer().map(Outlived::Attempt);
         Sizes {
             open,
@@ -63,8 +66,14 @@ impl Engine {
             of_open,
             of_unwritten: self.journal.sizes(),
             stray: self.stray(),
+            miscounted: self.miscounted(),
             outlived: outlived.or(self.fleet.outlived_timer().map(Outlived::Life)),
         }
+    }
+
+    fn miscounted(&self) -> Option<String> {
+        let (count, again) = (self.attempts.open_tasks(), self.attempts.open_tasks_recounted());
+        (count != again).then(|| format!("{count:?}, and there are {again:?}"))
     }
 
     fn stray(&self) -> Option<String> {

@@ -18,6 +18,7 @@ use crate::{
     failure::Failure,
     figures::Figures,
     logs::{Capture, Logs},
+    metrics::ExecutorMetrics,
     own_thread::{self, ThreadError},
     registry::Registry,
     runtime::Runtime,
@@ -34,6 +35,7 @@ pub struct Executor {
     registry: Registry,
     ca_cert: Option<Vec<u8>>,
     logs: Logs,
+    metrics: ExecutorMetrics,
 }
 
 type Ends = Pin<Box<dyn Future<Output = Result<(), ExecutorError>> + Send>>;
@@ -71,6 +73,11 @@ impl Executor {
     /// The name and the description of every handler, sorted by name.
     pub fn handlers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.registry.iter()
+    }
+
+    /// Its metrics, to be read while it runs.
+    pub fn metrics(&self) -> ExecutorMetrics {
+        self.metrics.clone()
     }
 
     /// Runs until Ctrl-C or SIGTERM, and then drains, as [`run_until`](Self::run_until) describes. A
@@ -135,7 +142,7 @@ impl Executor {
     }
 
     async fn work(self, stop: CancellationToken) -> Result<(), ExecutorError> {
-        let Self { config, service, name, registry, ca_cert, logs } = self;
+        let Self { config, service, name, registry, ca_cert, logs, metrics } = self;
         builtin::hide(&config.allow_commands)
             .map_err(|problem| ExecutorError::Invalid(vec![problem]))?;
         // 122 random bits from the operating system.
@@ -150,8 +157,10 @@ impl Executor {
             config.capacity,
             Clock::default(),
         );
+        runtime.count_in(&metrics);
         let figures = Figures::new();
-        let identity = Identity { service, name, secret, registry, figures, config, key, ca_cert };
+        let identity =
+            Identity { service, name, secret, registry, figures, metrics, config, key, ca_cert };
         match own_thread::run(Works { identity, runtime, logs }.run(stop)).await {
             Ok(ended) => Ok(ended?),
             Err(ThreadError::Start(source)) => Err(ExecutorError::Thread(source)),

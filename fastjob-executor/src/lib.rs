@@ -46,6 +46,7 @@ mod figures;
 mod guard;
 mod handler;
 mod logs;
+mod metrics;
 mod middleware;
 mod own_thread;
 mod registration;
@@ -69,6 +70,7 @@ pub use self::{
     config::{ConfigError, ExecutorConfig, Problem},
     executor::{Builder, Executor, ExecutorError},
     logs::{JobLogLayer, LogError, job_log_layer},
+    metrics::{ExecutorMetrics, HandlerMetrics, MetricsSnapshot, RunTimes},
     middleware::{Middleware, Next},
     registration::IntoHandler,
     registry::{Discovery, RegistryError},
@@ -95,6 +97,9 @@ mod handlers_page {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/testing.md")]
 mod testing_page {}
+#[cfg(all(doctest, feature = "metrics"))]
+#[doc = include_str!("../../docs/metrics.md")]
+mod metrics_page {}
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod front_page {}

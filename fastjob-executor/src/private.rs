@@ -277,6 +277,50 @@ pub fn returned<T, E: Into<JobError>>(returned: impl Returned<T, E>) -> Result<T
     returned.result().map_err(Into::into)
 }
 
+/// Finds out whether the type of a param has a JSON schema. Method resolution picks the specific method
+/// first, if the type has one; the method on the reference accepts every type.
+pub mod schema {
+    use std::marker::PhantomData;
+
+    /// A type of which only the traits matter.
+    pub struct Probe<T>(PhantomData<fn() -> T>);
+
+    impl<T> Probe<T> {
+        #[expect(clippy::new_without_default, reason = "only the macro makes one")]
+        pub const fn new() -> Self {
+            Self(PhantomData)
+        }
+    }
+
+    pub trait HasSchema {
+        fn __fastjob_schema(&self) -> Option<String>;
+    }
+
+    #[cfg(feature = "schema")]
+    impl<T: schemars::JsonSchema> HasSchema for Probe<T> {
+        fn __fastjob_schema(&self) -> Option<String> {
+            let settings = schemars::generate::SchemaSettings::draft2020_12().for_deserialize();
+            let schema = settings.into_generator().into_root_schema_for::<T>();
+            match serde_json::to_string(&schema) {
+                Ok(json) => Some(json),
+                Err(err) => {
+                    let ty = std::any::type_name::<T>();
+                    tracing::warn!(ty, %err, "the JSON schema of a param is not registered");
+                    None
+                }
+            }
+        }
+    }
+
+    pub trait NoSchema {
+        fn __fastjob_schema(&self) -> Option<String> {
+            None
+        }
+    }
+
+    impl<T> NoSchema for &Probe<T> {}
+}
+
 /// Distinguishes a `JobOutput` from a value that is converted into one. Method resolution picks the
 /// specific method first; the method on the reference accepts every type.
 pub mod kind {

@@ -5,6 +5,8 @@
 //! of `fastjob-core`. Any problem stops the executor's start, so it never runs with a missing
 //! handler or with two handlers of the same name.
 
+mod error;
+
 use std::{
     any::TypeId,
     borrow::Cow,
@@ -13,8 +15,12 @@ use std::{
     sync::Arc,
 };
 
-use fastjob_core::{HandlerName, InvalidJob, InvalidName, Job, JobDraft, ServiceName};
+use fastjob_core::{
+    HandlerName, Job, JobDraft, ServiceName,
+    wire::{SCHEMA_MAX, SCHEMAS_MAX},
+};
 
+pub use self::error::RegistryError;
 use crate::{
     __private::Make,
     handler::DynHandler,
@@ -38,6 +44,8 @@ pub struct Declaration {
     pub make: Option<Make>,
     /// The type of an `async fn`, by which a function registered by value finds its declaration.
     pub function: Option<fn() -> TypeId>,
+    /// The JSON schema of the param, if its type has one.
+    pub schema: fn() -> Option<String>,
     /// The annotated item, for messages.
     pub path: &'static str,
     /// The annotation, for messages.
@@ -62,87 +70,10 @@ pub enum Discovery {
     Off,
 }
 
-/// Why the handlers of a program cannot be hosted together.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RegistryError {
-    /// Two handlers have the same name.
-    #[error("two handlers are named `{name}`, at {first} and at {second}: rename one of them")]
-    Duplicate {
-        /// Their name.
-        name: String,
-        /// `file:line:column`, or `fastjob (built in)`.
-        first: String,
-        /// The place of the second one, in the same form.
-        second: String,
-    },
-    /// The name that a handler was registered with is invalid.
-    #[error("a handler cannot be named `{name}`")]
-    InvalidName {
-        /// The invalid name.
-        name: String,
-        /// The cause.
-        source: InvalidName,
-    },
-    /// The default job of a handler is invalid.
-    #[error("the default job of handler `{handler}` ({place}) cannot be registered")]
-    InvalidJob {
-        /// The handler.
-        handler: String,
-        /// Its annotation, `file:line:column`.
-        place: String,
-        /// All problems of the job.
-        source: InvalidJob,
-    },
-    /// A function was registered that does not have the attribute.
-    #[error("`{path}`, registered at {place}, has no #[job(\"name\")]: annotate the `async fn`")]
-    NotAJob {
-        /// The function.
-        path: &'static str,
-        /// Where it was registered, `file:line:column`.
-        place: String,
-    },
-    /// A handler takes a state that the service did not provide.
-    #[error(
-        "handler `{handler}` takes `State<{state}>`, which this executor does not have: pass it to \
-         `state` of the builder{}", listed(.given)
-    )]
-    MissingState {
-        /// The handler.
-        handler: String,
-        /// The type of the state.
-        state: &'static str,
-        /// The types that the service provided.
-        given: Vec<&'static str>,
-    },
-    /// Two states of one type were provided.
-    #[error("two states have the type `{state}`: wrap them in types of their own")]
-    DuplicateState {
-        /// The type.
-        state: &'static str,
-    },
-    /// A handler that belongs to another service was registered by value.
-    #[error("handler `{name}` belongs to service `{wanted}`, this executor to `{service}`")]
-    OtherService {
-        /// The handler.
-        name: String,
-        /// The service that its annotation names.
-        wanted: &'static str,
-        /// The executor's.
-        service: ServiceName,
-    },
-}
-
-fn listed(states: &[&'static str]) -> String {
-    match states {
-        [] => String::new(),
-        _ => format!("; it has `{}`", states.join("`, `")),
-    }
-}
-
 struct Hosted {
     handler: Arc<dyn DynHandler>,
     description: Cow<'static, str>,
+    schema: Option<String>,
     place: String,
 }
 
@@ -183,7 +114,7 @@ impl Registry {
             let declared = match what {
                 What::Declared { handler, declaration } => vec![(handler, *declaration)],
                 What::Named { name, handler } => {
-                    registry.add(&name, "".into(), handler, place)?;
+                    registry.add(&name, "".into(), None, handler, place)?;
                     continue;
                 }
                 What::Function { item, path } => {
@@ -197,8 +128,8 @@ impl Registry {
             for (handler, declaration) in declared {
                 belongs(&declaration, service)?;
                 by_value.insert((declaration.path, declaration.place));
-                let Declaration { name, description, .. } = declaration;
-                registry.add(name, description.into(), handler, place.clone())?;
+                let Declaration { name, description, schema, .. } = declaration;
+                registry.add(name, description.into(), schema(), handler, place.clone())?;
                 registry.add_draft(service, &declaration)?;
             }
         }
@@ -212,13 +143,15 @@ impl Registry {
                 continue;
             };
             let handler = create(declaration, make, states)?;
+            let Declaration { name, description, schema, .. } = *declaration;
             let place = declaration.place.to_string();
-            registry.add(declaration.name, declaration.description.into(), handler, place)?;
+            registry.add(name, description.into(), schema(), handler, place)?;
             registry.add_draft(service, declaration)?;
         }
         registry.drafts.sort_by(|a, b| a.name.cmp(&b.name));
         stateful.retain(|name| !registry.hosted.contains_key(*name));
         registry.unregistered = stateful.into_iter().collect();
+        registry.bound_schemas();
         Ok(registry)
     }
 
@@ -234,7 +167,7 @@ impl Registry {
         handler: Arc<dyn DynHandler>,
     ) -> Result<(), RegistryError> {
         let place = "fastjob (built in)".to_owned();
-        self.add(name, description.into(), handler, place)
+        self.add(name, description.into(), None, handler, place)
     }
 
     /// Puts middleware around every handler.
@@ -254,6 +187,34 @@ impl Registry {
         self.hosted.iter().map(|(name, hosted)| (name.as_str(), &*hosted.description))
     }
 
+    /// The handlers whose params have a JSON schema, with the schema, sorted by name.
+    pub(crate) fn schemas(&self) -> impl Iterator<Item = (&str, &str)> {
+        let hosted = self.hosted.iter();
+        hosted.filter_map(|(name, hosted)| Some((name.as_str(), hosted.schema.as_deref()?)))
+    }
+
+    /// Leaves out the schemas for which the protocol has no room.
+    fn bound_schemas(&mut self) {
+        let mut room = SCHEMAS_MAX;
+        for (name, hosted) in &mut self.hosted {
+            let Some(bytes) = hosted.schema.as_ref().map(String::len) else { continue };
+            match room.checked_sub(bytes).filter(|_| bytes <= SCHEMA_MAX) {
+                Some(left) => room = left,
+                None => {
+                    tracing::warn!(
+                        handler = name,
+                        bytes,
+                        most = SCHEMA_MAX,
+                        all = SCHEMAS_MAX,
+                        "the JSON schema of this handler's param is not sent, it is too large: its \
+                         params are not checked before they are dispatched"
+                    );
+                    hosted.schema = None;
+                }
+            }
+        }
+    }
+
     /// The default jobs of the service, sorted by name. Each makes a valid [`Job`].
     pub(crate) fn drafts(&self) -> &[JobDraft] {
         &self.drafts
@@ -268,6 +229,7 @@ impl Registry {
         &mut self,
         name: &str,
         description: Cow<'static, str>,
+        schema: Option<String>,
         handler: Arc<dyn DynHandler>,
         place: String,
     ) -> Result<(), RegistryError> {
@@ -277,7 +239,7 @@ impl Registry {
         }
         match self.hosted.entry(name) {
             Entry::Vacant(free) => {
-                free.insert(Hosted { handler, description, place });
+                free.insert(Hosted { handler, description, schema, place });
                 Ok(())
             }
             Entry::Occupied(taken) => Err(RegistryError::Duplicate {

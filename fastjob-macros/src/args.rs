@@ -6,7 +6,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::{
-    Error, Expr, Ident, LitStr, Path, Result, Token,
+    Error, Expr, Ident, LitStr, Path, Result, Token, Type,
     ext::IdentExt,
     parenthesized,
     parse::{Parse, ParseStream},
@@ -14,7 +14,7 @@ use syn::{
 };
 
 use crate::{
-    known::{ARGUMENTS, Argument, CRATE, LABELS, SCHEDULES, TOGETHER},
+    known::{ARGUMENTS, Argument, CRATE, LABELS, PARAM_TYPE, SCHEDULES, TOGETHER},
     value::{name_problem, text, wrong},
 };
 
@@ -24,6 +24,8 @@ pub(crate) struct Args {
     pub(crate) name: LitStr,
     /// The crate `fastjob_executor`, if it has another name.
     pub(crate) krate: Option<Path>,
+    /// The type that the handler parses its param into.
+    pub(crate) param_type: Option<Type>,
     given: Vec<Given>,
     labels: Vec<(LitStr, LitStr)>,
 }
@@ -158,7 +160,8 @@ impl Parse for Args {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let mut errors = Errors(None);
         let name = name(input, &mut errors)?;
-        let mut args = Self { name, krate: None, given: Vec::new(), labels: Vec::new() };
+        let mut args =
+            Self { name, krate: None, param_type: None, given: Vec::new(), labels: Vec::new() };
         let mut keys: Vec<Ident> = Vec::new();
         while !input.is_empty() {
             input.parse::<Token![,]>()?;
@@ -174,6 +177,8 @@ impl Parse for Args {
                     Ok(path) => args.krate = Some(path),
                     Err(err) => errors.add(err),
                 }
+            } else if key == PARAM_TYPE {
+                args.param_type = Some(param_type(input, &key)?);
             } else {
                 args.read(input, ARGUMENTS, "", key, &mut errors)?;
             }
@@ -212,7 +217,11 @@ fn once(key: &Ident, keys: &mut Vec<Ident>, errors: &mut Errors) {
 fn unknown(key: &Ident, known: &[Argument], prefix: &str) -> Error {
     let names: Vec<_> = known.iter().map(|argument| argument.name).collect();
     let names = names.join(", ");
-    let labels = if prefix.is_empty() { ", labels(key = \"…\") and crate = \"…\"" } else { "" };
+    let labels = if prefix.is_empty() {
+        ", labels(key = \"…\"), param_type = Type and crate = \"…\""
+    } else {
+        ""
+    };
     wrong(key, format_args!("`{key}` is unknown; there are {names}{labels}"))
 }
 
@@ -237,6 +246,19 @@ fn krate(input: ParseStream<'_>, key: &Ident) -> Result<Result<Path>> {
     let value: Expr = input.parse()?;
     let path = text(&value).and_then(|path| path.parse_with(Path::parse_mod_style).ok());
     Ok(path.ok_or_else(|| wrong(&value, format_args!("{FORM}"))))
+}
+
+/// Parses `= Month`.
+fn param_type(input: ParseStream<'_>, key: &Ident) -> Result<Type> {
+    const FORM: &str = "write the type of the param as param_type = Month";
+    if !input.peek(Token![=]) {
+        return Err(wrong(key, format_args!("`{key}` has no value: {FORM}")));
+    }
+    input.parse::<Token![=]>()?;
+    if let Ok(value) = input.fork().parse::<LitStr>() {
+        return Err(wrong(&value, format_args!("a string is no type: {FORM}, without quotes")));
+    }
+    input.parse()
 }
 
 /// Parses `(team = "billing", "cost-centre" = "7")`.

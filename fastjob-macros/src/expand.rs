@@ -6,11 +6,12 @@
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
-use syn::{Generics, LitStr, Result, ext::IdentExt};
+use syn::{Generics, LitStr, Result, Type, ext::IdentExt};
 
 use crate::{
     args::Args,
     item::{Arg, Call, Item, Shape, span_of},
+    value::wrong,
 };
 
 /// The whole expansion. After an error it is the item and the errors.
@@ -35,9 +36,18 @@ fn declare(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
     };
     let Item { ident, cfgs, .. } = &item;
     let private = private(&args, Span::call_site());
+    let of_function = match &item.shape {
+        Shape::Fn(call) => call.param(),
+        Shape::Struct { .. } => None,
+    };
+    if let (Some(ty), Some(_)) = (&args.param_type, of_function) {
+        let message = format_args!("the function's param has a type: remove `param_type`");
+        return Err(wrong(ty, message));
+    }
+    let param = of_function.or(args.param_type.as_ref());
     Ok(match &item.shape {
         Shape::Struct { stateful, generics } => {
-            let declared = declared(&args, &item, *stateful, generics);
+            let declared = declared(&args, &item, param, *stateful, generics);
             let submit = generics.params.is_empty().then(|| {
                 quote! {
                     #(#cfgs)*
@@ -51,7 +61,7 @@ fn declare(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
         Shape::Fn(call) => {
             let make = make_fn(&args, ident, call);
             let type_id = quote!(::core::option::Option::Some(|| #private::type_of(&#ident)));
-            let declaration = declaration(&args, &item, &make, &type_id);
+            let declaration = declaration(&args, &item, param, &make, &type_id);
             quote! { #(#cfgs)* #private::inventory::submit! { #declaration } }
         }
     })
@@ -81,7 +91,13 @@ fn respanned(tokens: TokenStream, at: Span) -> TokenStream {
 }
 
 /// The constant that describes a handler, except for its state.
-fn declaration(args: &Args, item: &Item, make: &TokenStream, type_id: &TokenStream) -> TokenStream {
+fn declaration(
+    args: &Args,
+    item: &Item,
+    param: Option<&Type>,
+    make: &TokenStream,
+    type_id: &TokenStream,
+) -> TokenStream {
     let (private, name, setters) = (private(args, Span::call_site()), &args.name, args.setters());
     let description = args.value("description").cloned().or_else(|| {
         item.description.as_ref().map(|text| {
@@ -96,6 +112,15 @@ fn declaration(args: &Args, item: &Item, make: &TokenStream, type_id: &TokenStre
         None => quote!(::core::option::Option::None),
     };
     let path = item.ident.unraw().to_string();
+    let schema = match param {
+        Some(ty) => quote! {
+            || {
+                use #private::schema::*;
+                (&#private::schema::Probe::<#ty>::new()).__fastjob_schema()
+            }
+        },
+        None => quote!(|| ::core::option::Option::None),
+    };
     quote! {
         #private::Declaration {
             name: #name,
@@ -104,6 +129,7 @@ fn declaration(args: &Args, item: &Item, make: &TokenStream, type_id: &TokenStre
             draft: || #private::Draft::new(#name) #describe #setters.done(),
             make: #make,
             function: #type_id,
+            schema: #schema,
             path: ::core::concat!(::core::module_path!(), "::", #path),
             place: ::core::panic::Location::caller(),
         }
@@ -113,7 +139,13 @@ fn declaration(args: &Args, item: &Item, make: &TokenStream, type_id: &TokenStre
 /// `impl Declared`. This is where the compiler reports a struct that does not implement
 /// `JobHandler`. A generic struct is checked where a value of it is registered, because it may
 /// implement the trait only for some parameters.
-fn declared(args: &Args, item: &Item, stateful: bool, generics: &Generics) -> TokenStream {
+fn declared(
+    args: &Args,
+    item: &Item,
+    param: Option<&Type>,
+    stateful: bool,
+    generics: &Generics,
+) -> TokenStream {
     let ident = &item.ident;
     let at = span_of(None, ident);
     let (here, there) = (private(args, Span::call_site()), private(args, at));
@@ -124,7 +156,7 @@ fn declared(args: &Args, item: &Item, stateful: bool, generics: &Generics) -> To
         (true, true) => quote_spanned!(at=> #there::stateful::<#ident>()),
         (false, _) => quote!(::core::option::Option::None),
     };
-    let declaration = declaration(args, item, &make, &quote!(::core::option::Option::None));
+    let declaration = declaration(args, item, param, &make, &quote!(::core::option::Option::None));
     let (parameters, arguments, conditions) = generics.split_for_impl();
     quote! {
         #[automatically_derived]

@@ -119,6 +119,14 @@ impl Call {
         };
         Ok(Self { args, output })
     }
+
+    /// The type of the param, if the function takes one.
+    pub(crate) fn param(&self) -> Option<&Type> {
+        self.args.iter().find_map(|arg| match arg {
+            Arg::Param(ty) => Some(ty),
+            Arg::Context(_) | Arg::State(_) => None,
+        })
+    }
 }
 
 impl Arg {

@@ -76,6 +76,9 @@ pub(crate) const LABELS: &str = "labels";
 /// Not in the table, because it is not a setting of the job.
 pub(crate) const CRATE: &str = "crate";
 
+/// Not in the table, because its value is a type.
+pub(crate) const PARAM_TYPE: &str = "param_type";
+
 const BLOCKS: &[&str] = &["serial", "skip_new", "replace_running", "parallel"];
 
 const ROUTES: &[&str] = &[

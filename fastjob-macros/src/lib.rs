@@ -63,6 +63,13 @@ use proc_macro::TokenStream;
 /// - It is still a plain function, so tests can call it, and `.handler(report)` registers it where
 ///   discovery is off.
 ///
+/// # The schema of the param
+///
+/// If the type of the param implements `JsonSchema` of the crate `schemars` (1.x), its schema is
+/// registered with the handler. The coordinator then rejects a param that does not fit, and people
+/// get a form for it. The type of an `async fn`'s param is known; a struct names it with
+/// `param_type`. Without the trait nothing is checked.
+///
 /// # Arguments
 ///
 /// All arguments except the name are optional. They define the handler's default job. When an
@@ -107,6 +114,7 @@ use proc_macro::TokenStream;
 /// | `alarms = ["ops"]` | channels to notify when a task failed permanently, recovered, ran too long or started too late |
 /// | `alarm_when(runs_longer = "1h", starts_later = "5m")` | after which time an attempt runs too long, and a task starts too late |
 /// | `labels(team = "billing")` | for users and filters; a key may also be a string |
+/// | `param_type = Month` | the type that a struct's handler parses its param into, for its JSON schema |
 /// | `crate = "renamed"` | the path of `fastjob_executor`, where it has another name |
 ///
 /// At most one of `cron`, `fixed_rate`, `fixed_delay` and `once` is allowed.

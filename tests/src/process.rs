@@ -151,6 +151,13 @@ impl Coordinator {
         self
     }
 
+    /// Sets the port.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
     /// Uses another program.
     #[must_use]
     pub fn program(mut self, program: impl Into<PathBuf>) -> Self {

@@ -91,6 +91,33 @@ impl Rest {
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
     }
 
+    /// Sends a request that expects this version of a job, if there is one, and returns the status
+    /// with the version and the body of the answer.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no answer.
+    pub async fn ask_if(
+        &self,
+        (method, path): (&str, &str),
+        version: Option<&str>,
+        body: Option<Value>,
+    ) -> Result<(u16, Option<String>, Value), reqwest::Error> {
+        let method = method.parse().expect("a method");
+        let mut request = self.raw.request(method, format!("{}{path}", self.base));
+        if let Some(version) = version {
+            request = request.header("if-match", version);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let answer = request.send().await?;
+        let (status, tag) = (answer.status().as_u16(), answer.headers().get("etag").cloned());
+        let tag = tag.and_then(|tag| tag.to_str().ok().map(str::to_owned));
+        let text = answer.text().await?;
+        Ok((status, tag, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+    }
+
     /// `GET`.
     ///
     /// # Errors
@@ -194,6 +221,18 @@ impl Rest {
         .await
     }
 
+    /// Opens a stream of server-sent events.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no answer, or an error.
+    pub async fn events(&self, path: &str) -> Result<Events, reqwest::Error> {
+        let url = format!("{}{path}", self.base);
+        let request = self.raw.get(url).header("accept", "text/event-stream");
+        let response = request.send().await?.error_for_status()?;
+        Ok(Events { response, text: String::new() })
+    }
+
     /// Follows a log until its end, as server-sent events, and returns the raw events.
     ///
     /// # Errors
@@ -203,6 +242,33 @@ impl Rest {
         let url = format!("{}{path}", self.base);
         let request = self.raw.get(url).header("accept", "text/event-stream");
         request.send().await?.error_for_status()?.text().await
+    }
+}
+
+/// A stream of server-sent events.
+#[derive(Debug)]
+pub struct Events {
+    response: reqwest::Response,
+    text: String,
+}
+
+impl Events {
+    /// The next event: its name and its data; `None` when the stream has ended.
+    pub async fn next(&mut self) -> Option<(String, Value)> {
+        loop {
+            if let Some((event, rest)) = self.text.split_once("\n\n") {
+                let field = |name| event.lines().find_map(|line| line.strip_prefix(name));
+                let (name, data) = (field("event:"), field("data:"));
+                let name = name.map(|name| name.trim().to_owned());
+                let data = data.map(|data| serde_json::from_str(data).expect("JSON"));
+                self.text = rest.to_owned();
+                // Comments keep the connection alive.
+                let Some(event) = name.zip(data) else { continue };
+                return Some(event);
+            }
+            let piece = self.response.chunk().await.ok().flatten()?;
+            self.text.push_str(&String::from_utf8_lossy(&piece));
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Every call of the REST API: its path, its body, and the type of its answer.
 
+mod many;
+
 use std::marker::PhantomData;
 
 use fastjob_core::duration;
@@ -12,10 +14,11 @@ use super::ServerUrl;
 use crate::{
     ClientError, LogQuery,
     types::{
-        AlarmView, Applied, ApplyRequest, BackfillRequest, Backfilled, ChannelView, ExecutorView,
-        Fires, Health, JobDraft, JobView, LogView, NodeView, Page, RerunRequest, ScheduleQuery,
-        ScheduleView, SilenceRequest, SilenceView, StartRequest, Started, StatsQuery, StatsView,
-        StopAnswer, TaskView, Tested,
+        About, AlarmView, Applied, ApplyRequest, BackfillRequest, Backfilled, ChannelView,
+        ExecutorView, Fires, HandlerView, Health, JobDraft, JobStatsQuery, JobStatsView, JobView,
+        LogView, NodeView, Overview, Page, RerunRequest, RestoreRequest, ScheduleQuery,
+        ScheduleView, ServiceView, SilenceRequest, SilenceView, StartRequest, Started, StatsQuery,
+        StatsView, StopAnswer, TaskView, Tested,
     },
 };
 
@@ -33,6 +36,8 @@ pub struct Call<T> {
     /// Why it cannot be sent.
     pub(super) unusable: Option<ClientError>,
     pub(super) repeat: Repeat,
+    /// The value of the header `If-Match`.
+    pub(super) if_match: Option<String>,
     answer: PhantomData<fn() -> T>,
 }
 
@@ -63,6 +68,7 @@ impl<T> Call<T> {
                 .find(|part| matches!(**part, "" | "." | "..") || part.contains(char::is_control))
                 .map(|part| ClientError::InvalidName { name: (*part).to_owned() }),
             repeat: Repeat::Never,
+            if_match: None,
             answer: PhantomData,
         }
     }
@@ -103,6 +109,21 @@ impl<T> Call<T> {
         }
     }
 
+    /// Makes a change of a job only if the job is as the view shows it. Otherwise the call fails with
+    /// [`ClientError::Changed`]. A change that was made once would fail like this if it were sent
+    /// again, so it is not repeated.
+    #[must_use]
+    pub fn only_if(self, seen: &JobView) -> Self {
+        self.if_match(Some(seen.etag()))
+    }
+
+    pub(super) fn if_match(self, tag: Option<String>) -> Self {
+        match tag {
+            Some(tag) => Self { if_match: Some(tag), repeat: Repeat::Never, ..self },
+            None => self,
+        }
+    }
+
     pub(super) fn url(&self, server: &ServerUrl) -> Url {
         let path = self.path.iter().map(String::as_str);
         server.join(&self.root.iter().copied().chain(path).collect::<Vec<_>>())
@@ -110,8 +131,8 @@ impl<T> Call<T> {
 
     /// The same call, with its answer read as another type.
     pub(super) fn cast<U>(self) -> Call<U> {
-        let Self { method, root, path, query, body, unusable, repeat, answer: _ } = self;
-        Call { method, root, path, query, body, unusable, repeat, answer: PhantomData }
+        let Self { method, root, path, query, body, unusable, repeat, if_match, answer: _ } = self;
+        Call { method, root, path, query, body, unusable, repeat, if_match, answer: PhantomData }
     }
 
     /// The same page of a list, with another cursor.
@@ -124,6 +145,7 @@ impl<T> Call<T> {
             body: None,
             unusable: None,
             repeat: self.repeat,
+            if_match: self.if_match.clone(),
             answer: PhantomData,
         }
         .with("limit", limit)
@@ -157,6 +179,11 @@ impl Call<JobView> {
     /// Gives the definition of a job back to the code that declares it.
     pub fn release_job(name: &str) -> Self {
         Self::post(&["jobs", name, "release"])
+    }
+
+    /// Saves an earlier version of a job again.
+    pub fn restore_job(name: &str, revision: i64) -> Self {
+        Self::post(&["jobs", name, "restore"]).body("revision", &RestoreRequest { revision })
     }
 
     /// Enables a job's schedule.
@@ -262,6 +289,32 @@ impl Call<StatsView> {
     }
 }
 
+impl Call<JobStatsView> {
+    /// Reads which jobs failed most, ran longest, or ran most.
+    pub fn job_stats(query: &JobStatsQuery) -> Self {
+        Self::get(&["stats", "jobs"])
+            .with_option("service", query.service.as_deref())
+            .with_option("since", query.since)
+            .with_option("until", query.until)
+            .with("order", query.order)
+            .with_option("limit", query.limit)
+    }
+}
+
+impl Call<Overview> {
+    /// Reads what happens at the moment, of all services or of one.
+    pub fn overview(service: Option<&str>) -> Self {
+        Self::get(&["overview"]).with_option("service", service)
+    }
+}
+
+impl Call<About> {
+    /// Reads how the coordinator that answers is set up.
+    pub fn about() -> Self {
+        Self::get(&["about"])
+    }
+}
+
 impl Call<ScheduleView> {
     /// Reads when all jobs fire.
     pub fn schedule(query: &ScheduleQuery) -> Self {
@@ -305,6 +358,14 @@ impl Call<ExecutorView> {
     }
 }
 
+impl Call<HandlerView> {
+    /// Reads a handler, by its name if only one service has a handler of that name, else by
+    /// `service.handler`.
+    pub fn handler(name: &str) -> Self {
+        Self::get(&["handlers", name])
+    }
+}
+
 /// Lists: each call reads one page.
 impl<T> Call<Page<T>> {
     fn list(path: &[&str]) -> Self {
@@ -330,10 +391,14 @@ lists! {
     tasks: TaskView = ["tasks"];
     /// Executors, by service and name.
     executors: ExecutorView = ["executors"];
+    /// Handlers, by service and name.
+    handlers: HandlerView = ["handlers"];
     /// The coordinators that share the store.
     nodes: NodeView = ["nodes"];
     /// Alarms, newest first.
     alarms: AlarmView = ["alarms"];
+    /// The services, by name. All are on one page.
+    services: ServiceView = ["services"];
     /// The channels of alarms. All are on one page.
     channels: ChannelView = ["alarms", "channels"];
     /// The silences in effect. All are on one page.

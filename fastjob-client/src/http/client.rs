@@ -19,9 +19,10 @@ use crate::{
     job::whole_millis,
     polling::Polling,
     types::{
-        AlarmView, Applied, ApplyRequest, ChannelView, ExecutorView, Fires, JobDraft, JobView,
-        LogView, NodeView, RerunRequest, SilenceRequest, SilenceView, StartRequest, Started,
-        StopAnswer, TaskView, Tested,
+        About, AlarmView, Applied, ApplyRequest, Bulk, BulkJob, BulkTask, ChannelView,
+        ExecutorView, Fires, HandlerView, JobDraft, JobStatsQuery, JobStatsView, JobView,
+        JobsRequest, LogView, NodeView, Overview, RerunRequest, ServiceView, SilenceRequest,
+        SilenceView, StartRequest, Started, StopAnswer, TaskView, TasksRequest, Tested,
     },
 };
 
@@ -127,6 +128,21 @@ impl Client {
         List::new(self.clone(), Call::tasks())
     }
 
+    /// The handlers of connected executors, and those that jobs use.
+    pub fn handlers(&self) -> List<HandlerView> {
+        List::new(self.clone(), Call::handlers())
+    }
+
+    /// Reads a handler, by its name if only one service has a handler of that name, else by
+    /// `service.handler`.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError`] if the coordinator does not answer, or knows no such handler.
+    pub async fn handler(&self, name: &str) -> Result<HandlerView, ClientError> {
+        self.call(Call::handler(name)).await
+    }
+
     /// Executors, by service and name.
     pub fn executors(&self) -> List<ExecutorView> {
         List::new(self.clone(), Call::executors())
@@ -167,6 +183,42 @@ impl Client {
         List::new(self.clone(), Call::nodes())
     }
 
+    /// The services, by name: what has jobs, executors or open tasks.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError`] if the coordinator does not answer, or rejects the call.
+    pub async fn services(&self) -> Result<Vec<ServiceView>, ClientError> {
+        Ok(self.call(Call::services()).await?.items)
+    }
+
+    /// What happens at the moment, of all services or of one, and what needs attention.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError`] if the coordinator does not answer, or rejects the call.
+    pub async fn overview(&self, service: Option<&str>) -> Result<Overview, ClientError> {
+        self.call(Call::overview(service)).await
+    }
+
+    /// Which jobs failed most, ran longest, or ran most.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::Invalid`] if the range is not valid.
+    pub async fn job_stats(&self, query: &JobStatsQuery) -> Result<JobStatsView, ClientError> {
+        self.call(Call::job_stats(query)).await
+    }
+
+    /// How the coordinator that answers is set up.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError`] if the coordinator does not answer.
+    pub async fn about(&self) -> Result<About, ClientError> {
+        self.call(Call::about()).await
+    }
+
     /// Alarms, newest first.
     pub fn alarms(&self) -> List<AlarmView> {
         List::new(self.clone(), Call::alarms())
@@ -190,6 +242,41 @@ impl Client {
     /// Fails with [`ClientError::Invalid`], which lists every problem of every job.
     pub async fn apply_jobs(&self, request: &ApplyRequest) -> Result<Applied, ClientError> {
         self.call(Call::apply_jobs(request)).await
+    }
+
+    /// Acts on many jobs, on each by itself: [`Bulk`] says what became of each.
+    ///
+    /// ```no_run
+    /// # async fn run(client: fastjob_client::Client) -> Result<(), fastjob_client::ClientError> {
+    /// use fastjob_client::types::{JobAction, JobsRequest};
+    ///
+    /// let filter = client.jobs().service("billing").label("team=reports").filter();
+    /// let mut request = JobsRequest::matching(JobAction::Disable, filter);
+    /// request.dry_run = true;
+    /// let found = client.bulk_jobs(&request).await?;
+    /// (request.dry_run, request.expect) = (false, Some(found.matched));
+    /// let done = client.bulk_jobs(&request).await?;
+    /// println!("{} disabled, {} failed, {} not done", done.done, done.failed, done.not_done);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::Conflict`] if another number of jobs matches than the request
+    /// expects, and with [`ClientError::Invalid`] if it is not valid. That an action fails for some
+    /// of the jobs is not an error.
+    pub async fn bulk_jobs(&self, request: &JobsRequest) -> Result<Bulk<BulkJob>, ClientError> {
+        self.call(Call::bulk_jobs(request)).await
+    }
+
+    /// Acts on many tasks, on each by itself: [`Bulk`] says what became of each.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`bulk_jobs`](Self::bulk_jobs).
+    pub async fn bulk_tasks(&self, request: &TasksRequest) -> Result<Bulk<BulkTask>, ClientError> {
+        self.call(Call::bulk_tasks(request)).await
     }
 
     /// The fires of a cron expression after an instant, or from now on, in a time zone, or in UTC.

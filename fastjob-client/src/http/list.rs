@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use fastjob_core::{Cause, TaskState, duration};
+use fastjob_core::{Cause, FailReason, TaskState, duration};
 use futures_util::{Stream, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::{Call, Client};
 use crate::{
     ClientError,
-    types::{AlarmView, JobView, Page, TaskOrder, TaskView},
+    types::{AlarmView, HandlerView, JobView, Page, TaskOrder, TaskView},
 };
 
 /// Items per request: the maximum that a coordinator returns.
@@ -93,7 +94,8 @@ impl<T: DeserializeOwned> List<T> {
     /// Fails with [`ClientError`] if the coordinator does not answer, or rejects the call.
     pub async fn first(self, limit: Option<usize>) -> Result<Page<T>, ClientError> {
         let (searched_to, unanswered) = (None, Vec::new());
-        let mut all = Page { items: Vec::new(), next_cursor: None, searched_to, unanswered };
+        let mut all =
+            Page { items: Vec::new(), next_cursor: None, searched_to, unanswered, total: None };
         let mut ended_early = 0;
         loop {
             let left = limit.map_or(self.page_size, |limit| limit - all.items.len());
@@ -108,6 +110,7 @@ impl<T: DeserializeOwned> List<T> {
             all.next_cursor = page.next_cursor;
             all.searched_to = page.searched_to;
             all.unanswered.extend(page.unanswered);
+            all.total = page.total;
             all.unanswered.sort_unstable();
             all.unanswered.dedup();
             if let Some(limit) = limit {
@@ -146,6 +149,21 @@ impl<T: DeserializeOwned> List<T> {
         List { client, call: call.cast(), page_size, search_limit }
     }
 
+    /// The filters of this list, for an action on everything that it has: see
+    /// [`JobsRequest::matching`](crate::types::JobsRequest::matching) and
+    /// [`TasksRequest::matching`](crate::types::TasksRequest::matching).
+    pub fn filter(&self) -> Map<String, Value> {
+        let mut filter = Map::new();
+        let pairs = self.call.query.iter().filter(|(name, _)| !matches!(*name, "ends" | "order"));
+        for (name, value) in pairs {
+            let values = filter.entry(*name).or_insert_with(|| Value::Array(Vec::new()));
+            if let Value::Array(values) = values {
+                values.push(value.as_str().into());
+            }
+        }
+        filter
+    }
+
     fn with(mut self, name: &'static str, value: impl ToString) -> Self {
         self.call.query.retain(|(other, _)| *other != name);
         self.call = self.call.with(name, value);
@@ -180,9 +198,59 @@ impl List<JobView> {
         self.with("idle_since", "release")
     }
 
+    /// Only jobs with this text in their name, description, handler or param, in upper or lower
+    /// case.
+    pub fn text(self, part: impl Into<String>) -> Self {
+        self.with("text", part.into())
+    }
+
+    /// Only jobs that are enabled, or only those that are not.
+    pub fn enabled(self, enabled: bool) -> Self {
+        self.with("enabled", enabled)
+    }
+
+    /// Only jobs whose definition is owned by `code`, or by `api`.
+    pub fn origin(self, origin: impl Into<String>) -> Self {
+        self.with("origin", origin.into())
+    }
+
+    /// Only jobs with this kind of schedule: `none`, `cron`, `fixed_rate`, `fixed_delay` or `once`.
+    pub fn schedule(self, kind: impl Into<String>) -> Self {
+        self.with("schedule", kind.into())
+    }
+
+    /// Only jobs whose newest ended task ended like this: `succeeded`, `failed`, `stopped` or
+    /// `skipped`; `none` for jobs of which none has ended.
+    pub fn last_state(self, state: impl Into<String>) -> Self {
+        self.with("last_state", state.into())
+    }
+
+    /// Only jobs with a task that runs, or only those without.
+    pub fn running(self, running: bool) -> Self {
+        self.with("running", running)
+    }
+
+    /// The order: `name`, `next_fire` or `changed`. Default: by name. In the others, a job that fires
+    /// or changes while pages are read may be missing, or be listed twice.
+    pub fn order(self, order: impl Into<String>) -> Self {
+        self.with("order", order.into())
+    }
+
     /// Each job with its [activity](JobView::activity), and so many of its last ends, up to 20.
     pub fn ends(self, each: u32) -> Self {
         self.with("ends", each)
+    }
+}
+
+impl List<HandlerView> {
+    /// Only handlers of this service.
+    pub fn service(self, name: impl Into<String>) -> Self {
+        self.with("service", name.into())
+    }
+
+    /// Only handlers whose name or description contains this text, in upper or lower case.
+    pub fn text(self, part: impl Into<String>) -> Self {
+        self.with("text", part.into())
     }
 }
 
@@ -247,6 +315,16 @@ impl List<TaskView> {
     /// Only tasks that have ended, and took at least this long from their start.
     pub fn min_run_time(self, least: Duration) -> Self {
         self.with("min_run_time", duration::to_text(least))
+    }
+
+    /// Only tasks with an attempt that started, or waits, at least so long after it was due.
+    pub fn late(self, least: Duration) -> Self {
+        self.with("late", duration::to_text(least))
+    }
+
+    /// Only tasks with an attempt that failed for one of these reasons.
+    pub fn reasons(self, reasons: impl IntoIterator<Item = FailReason>) -> Self {
+        self.with("reason", joined(reasons.into_iter().map(FailReason::as_str)))
     }
 
     /// The order of the list. Default: the newest first.

@@ -4,6 +4,7 @@ mod answer;
 mod builder;
 mod call;
 mod client;
+mod events;
 mod failure;
 mod jobs;
 mod list;
@@ -17,6 +18,7 @@ pub use self::{
     builder::ClientBuilder,
     call::Call,
     client::Client,
+    events::{Events, EventsQuery, PageEvent},
     list::{List, Pages},
     server_url::{InvalidServerUrl, ServerUrl},
     server_urls::{InvalidServerUrls, ServerUrls},

@@ -91,6 +91,9 @@ impl Client {
         if let Some(token) = &client.token {
             request = request.bearer_auth(token.expose());
         }
+        if let Some(tag) = &call.if_match {
+            request = request.header(header::IF_MATCH, tag);
+        }
         if let Some(body) = &call.body {
             request = request.header(header::CONTENT_TYPE, "application/json").body(body.clone());
         }

@@ -121,4 +121,20 @@ pub struct NodeView {
     pub partitions: u32,
     /// Whether it is the node that answered this request.
     pub answers: bool,
+    /// `alive`, or `silent` if its lease is about to expire without a heartbeat.
+    #[serde(default = "alive")]
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub state: String,
+    /// How long its lease lasted at the last heartbeat of the node that answers. `null` if the store is not
+    /// shared.
+    #[serde(default)]
+    pub lease_left_ms: Option<i64>,
+    /// How far its clock is ahead of that of the store, in milliseconds. `null` if the store is not
+    /// shared, or if the node that answers does not know it.
+    #[serde(default)]
+    pub clock_offset_ms: Option<i64>,
+}
+
+fn alive() -> String {
+    "alive".to_owned()
 }

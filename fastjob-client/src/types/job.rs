@@ -43,6 +43,13 @@ pub struct JobView {
     pub job: JobDraft,
 }
 
+impl JobView {
+    /// Its version, as the header `ETag` has it: every change of the job has another one.
+    pub fn etag(&self) -> String {
+        format!("\"{}-{}\"", self.id, self.revision)
+    }
+}
+
 /// What a job does at the moment, and how its last tasks ended.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

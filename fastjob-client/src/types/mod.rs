@@ -6,14 +6,18 @@
 //! The types of answers are `#[non_exhaustive]`. In tests, read one from JSON.
 
 mod alarm;
+mod bulk;
 mod cluster;
+mod handler;
 mod job;
+mod live;
 mod log;
 mod problem;
 mod schedule;
 mod start;
 mod stats;
 mod task;
+mod version;
 mod word;
 
 pub use fastjob_core::{AttemptState, Cause, FailReason, JobDraft, TaskState, job::FieldChange};
@@ -22,14 +26,24 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     alarm::{AlarmView, ChannelView, SilenceRequest, SilenceView, Tested},
+    bulk::{Bulk, BulkJob, BulkTask, JobAction, JobsRequest, TaskAction, TasksRequest},
     cluster::{ExecutorState, ExecutorView, NodeView},
+    handler::HandlerView,
     job::{Applied, AppliedJob, ApplyRequest, Fires, JobActivity, JobEndView, JobView, Saved},
+    live::{
+        About, Attention, AttentionKind, Changed, Counts, ExecutorTotals, JobTotals, OpenTasks,
+        Overview, ServiceView,
+    },
     log::LogView,
     problem::{InvalidField, ProblemDetails, ProblemKind},
     schedule::{FireView, ScheduleQuery, ScheduleView},
     start::{BackfillRequest, Backfilled, RerunRequest, StartRequest, Started},
-    stats::{DurationStats, StatsBucket, StatsQuery, StatsView, TaskStats},
+    stats::{
+        DurationStats, JobStats, JobStatsOrder, JobStatsQuery, JobStatsView, StatsBucket,
+        StatsQuery, StatsView, TaskStats, UnknownJobStatsOrder,
+    },
     task::{AttemptView, ProgressView, StopAnswer, TaskOrder, TaskView, UnknownTaskOrder},
+    version::{JobVersion, RestoreRequest, VersionView},
     word::Word,
 };
 
@@ -53,13 +67,17 @@ pub struct Page<T> {
     /// `running` and `stopping` may be missing in a list by state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unanswered: Vec<String>,
+    /// How many items the list has on all pages, if that is known. It may be a few seconds old.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub total: Option<u64>,
 }
 
 #[cfg(feature = "exhaustive")]
 impl<T> Page<T> {
     /// A page that did not end early, of a list that asks no other coordinator.
     pub fn new(items: Vec<T>, next_cursor: Option<String>) -> Self {
-        Self { items, next_cursor, searched_to: None, unanswered: Vec::new() }
+        Self { items, next_cursor, searched_to: None, unanswered: Vec::new(), total: None }
     }
 }
 

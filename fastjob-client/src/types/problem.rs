@@ -121,6 +121,9 @@ pub enum ProblemKind {
     Conflict,
     /// The name matches more than one job.
     AmbiguousName,
+    /// The job is not at a version that the caller accepts. The member `revision` has the current
+    /// revision, if the job exists.
+    PreconditionFailed,
     /// The body is too long.
     TooLarge,
     /// The URI is too long.
@@ -141,7 +144,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind of this release.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Unreadable,
         Self::Unauthorized,
         Self::NotANode,
@@ -153,6 +156,7 @@ impl ProblemKind {
         Self::TooSlow,
         Self::Conflict,
         Self::AmbiguousName,
+        Self::PreconditionFailed,
         Self::TooLarge,
         Self::UriTooLong,
         Self::WrongMediaType,
@@ -177,6 +181,7 @@ impl ProblemKind {
             Self::TooSlow => (408, "too-slow", "Request too slow"),
             Self::Conflict => (409, "conflict", "Conflict"),
             Self::AmbiguousName => (409, "ambiguous-name", "Ambiguous name"),
+            Self::PreconditionFailed => (412, "precondition-failed", "Changed meanwhile"),
             Self::TooLarge => (413, "too-large", "Body too long"),
             Self::UriTooLong => (414, "uri-too-long", "Address too long"),
             Self::WrongMediaType => (415, "wrong-media-type", "Wrong content type"),

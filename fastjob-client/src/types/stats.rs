@@ -1,6 +1,6 @@
 //! Statistics of tasks that ended.
 
-use std::time::Duration;
+use std::{fmt, str::FromStr, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -98,4 +98,96 @@ impl TaskStats {
             .into_iter()
             .fold(self.succeeded, u64::saturating_add)
     }
+}
+
+/// Which jobs come first in a list of their statistics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
+pub enum JobStatsOrder {
+    /// Those with most failed tasks. Jobs without any are left out.
+    #[default]
+    Failed,
+    /// Those whose tasks run longest, by the 95th percentile. Jobs that did not run are left out.
+    RunTime,
+    /// Those with most tasks.
+    Tasks,
+}
+
+impl JobStatsOrder {
+    /// Every order.
+    pub const ALL: [Self; 3] = [Self::Failed, Self::RunTime, Self::Tasks];
+
+    /// Its name, as in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::RunTime => "run_time",
+            Self::Tasks => "tasks",
+        }
+    }
+}
+
+impl fmt::Display for JobStatsOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that is not an order of the statistics of jobs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an order; there are failed, run_time and tasks")]
+pub struct UnknownJobStatsOrder(pub String);
+
+impl FromStr for JobStatsOrder {
+    type Err = UnknownJobStatsOrder;
+
+    fn from_str(text: &str) -> Result<Self, UnknownJobStatsOrder> {
+        Self::ALL
+            .into_iter()
+            .find(|order| order.as_str() == text)
+            .ok_or_else(|| UnknownJobStatsOrder(text.to_owned()))
+    }
+}
+
+/// Which statistics of jobs to read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobStatsQuery {
+    /// Only jobs of this service.
+    pub service: Option<String>,
+    /// The first instant; a day before `until` if omitted.
+    pub since: Option<Timestamp>,
+    /// The instant before which the tasks ended; now if omitted.
+    pub until: Option<Timestamp>,
+    /// Which jobs come first.
+    pub order: JobStatsOrder,
+    /// How many jobs, up to 100; 10 if omitted.
+    pub limit: Option<u32>,
+}
+
+/// The jobs that stand out within a range of time.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
+pub struct JobStatsView {
+    /// The beginning of the range: the requested instant, rounded down, or a later one if more tasks
+    /// ended in the range than one answer reads.
+    pub since: Timestamp,
+    /// The end of the range: the requested instant, rounded up.
+    pub until: Timestamp,
+    /// The jobs, in the order that was requested.
+    pub items: Vec<JobStats>,
+}
+
+/// The tasks of a job that ended within a range of time.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
+pub struct JobStats {
+    /// The name of the job.
+    pub job: String,
+    /// Its service.
+    pub service: String,
+    /// The statistics of its tasks.
+    #[serde(flatten)]
+    pub tasks: TaskStats,
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use fastjob_core::{AttemptState, Cause, FailReason, TaskState};
 use serde::{Deserialize, Serialize};
 
-use super::{ExecutorState, Saved};
+use super::{AttentionKind, ExecutorState, Saved};
 
 /// A word of the API, such as the state of a task: one that this release knows, or the text of one
 /// that a newer coordinator has added. So a new word does not make the whole answer unreadable.
@@ -70,7 +70,7 @@ macro_rules! words {
     )*};
 }
 
-words!(TaskState, AttemptState, Cause, FailReason, Saved, ExecutorState);
+words!(TaskState, AttemptState, Cause, FailReason, Saved, ExecutorState, AttentionKind);
 
 #[cfg(test)]
 mod tests {
@@ -95,6 +95,9 @@ mod tests {
         }
         for state in ExecutorState::ALL {
             check(&Word::from(state), state.as_str());
+        }
+        for kind in AttentionKind::ALL {
+            check(&Word::from(kind), kind.as_str());
         }
         for saved in [Saved::Created, Saved::Updated, Saved::Unchanged] {
             check(&Word::from(saved), saved.as_str());

@@ -2,7 +2,9 @@
 #![cfg(feature = "http")]
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
 
+mod changes;
 mod errors;
+mod events;
 mod reruns;
 mod server;
 mod servers;

@@ -74,6 +74,7 @@ create index jobs_by_partition on jobs ((id % 32));
 -- A deleted job is removed by its last change: its deletion, or the last day on which an executor
 -- still declared it.
 create index deleted_jobs on jobs (updated_at) where deleted_at is not null;
+create index deleted_jobs_by_name on jobs (service, name) where deleted_at is not null;
 
 -- The children of jobs that are not deleted, by child: the content of jobs.children, written with it.
 create table job_children (
@@ -83,6 +84,17 @@ create table job_children (
 );
 
 create index job_children_by_parent on job_children (parent);
+
+-- Earlier versions of jobs: what a change has replaced. The current version is the row in jobs. Kept
+-- are the last 100 of each job, with the current one; those of a deleted job as long as its row.
+create table job_versions (
+    job bigint not null,
+    revision bigint not null,
+    saved_at bigint not null,
+    origin smallint not null,
+    definition text not null,
+    primary key (job, revision)
+);
 
 -- Up to where the fires of a job are planned, if that is beyond the watermark: a long round of
 -- planning was recorded in parts. A cursor that is not beyond the watermark has no meaning.

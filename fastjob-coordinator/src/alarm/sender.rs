@@ -5,7 +5,10 @@
 //! marks the silenced ones. The store also records what was sent or abandoned. While it cannot be
 //! written, nothing more is sent to that channel, so that nothing is sent twice.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use fastjob_core::ChannelName;
 use jiff::{SignedDuration, Timestamp};
@@ -17,7 +20,11 @@ use super::{
     group::{Group, Groups, HELD},
     sweep,
 };
-use crate::{clock::Clock, store::Store};
+use crate::{
+    clock::Clock,
+    metrics::{self, Metrics},
+    store::Store,
+};
 
 /// Rows per read.
 const PAGE: u32 = 1_000;
@@ -38,6 +45,7 @@ pub(crate) async fn run(
     channels: Channels,
     turn: Turn,
     clock: Arc<Clock>,
+    metrics: Metrics,
     stop: CancellationToken,
 ) {
     let mut loops = JoinSet::new();
@@ -48,6 +56,7 @@ pub(crate) async fn run(
             channel.clone(),
             Arc::clone(&turn),
             Arc::clone(&clock),
+            metrics.alarms.of(name),
         );
         loops.spawn(sender.run(stop.clone()));
     }
@@ -81,6 +90,7 @@ struct Sender {
     read: i64,
     started: Instant,
     unrecorded: Option<Done>,
+    counts: Arc<metrics::Channel>,
 }
 
 impl Sender {
@@ -90,15 +100,18 @@ impl Sender {
         channel: Channel,
         turn: Turn,
         clock: Arc<Clock>,
+        counts: Arc<metrics::Channel>,
     ) -> Self {
         let groups = Groups::new(channel.group_wait, channel.group_interval);
         let (read, started, unrecorded) = (0, Instant::now(), None);
-        Self { store, name, channel, turn, clock, groups, read, started, unrecorded }
+        Self { store, name, channel, turn, clock, groups, read, started, unrecorded, counts }
     }
 
     async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            let wait = match self.step(&stop).await {
+            let step = self.step(&stop).await;
+            self.counts.waiting.store(self.groups.held() as u64, Relaxed);
+            let wait = match step {
                 Ok(()) => {
                     let due = self.groups.next();
                     let due = due.map(|at| at.saturating_sub(self.started.elapsed()));
@@ -165,6 +178,7 @@ impl Sender {
         };
         let silenced = numbers.len().saturating_sub(left.len());
         if silenced > 0 {
+            self.counts.silenced.fetch_add(silenced as u64, Relaxed);
             tracing::debug!(alarm.channel = %self.name, alarms = silenced, "alarms silenced");
         }
         Ok(group.with_only(left))
@@ -184,11 +198,18 @@ impl Sender {
         let numbers = group.numbers.clone();
         let error = sent.err();
         let mut given_up = false;
+        let alarms = numbers.len() as u64;
         match &error {
-            None => self.groups.sent(group.key, now),
+            None => {
+                self.counts.sent.fetch_add(alarms, Relaxed);
+                self.counts.messages.fetch_add(1, Relaxed);
+                self.groups.sent(group.key, now);
+            }
             Some(error) => {
+                self.counts.failures.fetch_add(1, Relaxed);
                 given_up = at.duration_since(group.last.at) > RETRY_FOR;
                 if given_up {
+                    self.counts.given_up.fetch_add(alarms, Relaxed);
                     tracing::error!(error, alarm.channel = %self.name, alarms = numbers.len(),
                         "alarms abandoned after one day");
                 } else {

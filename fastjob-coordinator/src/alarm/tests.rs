@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::{
     Config,
+    metrics::Metrics,
     store::{
         AlarmFilter, AlarmState, AlarmStore, CommitStore, Silence, SilenceStore, sqlite::Sqlite,
     },
@@ -154,6 +155,7 @@ async fn a_storm_is_one_message_that_is_retried_and_not_sent_again_after_a_resta
             channels(&toml),
             always(),
             clock(),
+            Metrics::default(),
             stop.clone(),
         ));
         let ops: ChannelName = "ops".parse().unwrap();
@@ -237,8 +239,14 @@ async fn an_alarm_that_is_silenced_before_it_is_sent_is_never_sent() {
     store.commit(&[Commit { alarms, ..Commit::default() }]).await.unwrap();
     let sent = Arc::new(std::sync::Mutex::new(Vec::new()));
     let (stop, channels) = (CancellationToken::new(), custom("ops", Tell(Arc::clone(&sent))));
-    let running =
-        tokio::spawn(run(Arc::clone(&store) as _, channels, always(), clock(), stop.clone()));
+    let running = tokio::spawn(run(
+        Arc::clone(&store) as _,
+        channels,
+        always(),
+        clock(),
+        Metrics::default(),
+        stop.clone(),
+    ));
     until("nothing waits", async || {
         let states = states(&store, "ops").await;
         states.iter().all(|(_, state, _)| *state != AlarmState::Waiting)
@@ -272,8 +280,14 @@ async fn a_message_in_flight_is_aborted_on_shutdown_and_its_alarm_keeps_waiting(
     store.commit(&[Commit { alarms: vec![row(1, 1)], ..Commit::default() }]).await.unwrap();
     let (stop, asked) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
     let channels = custom("ops", Slow(Arc::clone(&asked)));
-    let running =
-        tokio::spawn(run(Arc::clone(&store) as _, channels, always(), clock(), stop.clone()));
+    let running = tokio::spawn(run(
+        Arc::clone(&store) as _,
+        channels,
+        always(),
+        clock(),
+        Metrics::default(),
+        stop.clone(),
+    ));
     until("it is on its way", async || asked.load(Ordering::SeqCst) == 1).await;
     stop.cancel();
     tokio::time::timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
@@ -290,8 +304,14 @@ async fn alarms_of_a_channel_that_is_not_configured_are_abandoned_after_a_day() 
     store.commit(&[Commit { alarms, ..Commit::default() }]).await.unwrap();
     let (stop, asked) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
     let channels = custom("ops", Slow(Arc::clone(&asked)));
-    let running =
-        tokio::spawn(run(Arc::clone(&store) as _, channels, always(), clock(), stop.clone()));
+    let running = tokio::spawn(run(
+        Arc::clone(&store) as _,
+        channels,
+        always(),
+        clock(),
+        Metrics::default(),
+        stop.clone(),
+    ));
     let given_up = (1, AlarmState::GivenUp, Some("the channel is not configured".to_owned()));
     until("the old one is abandoned", async || {
         states(&store, "other").await == [(2, AlarmState::Waiting, None), given_up.clone()]

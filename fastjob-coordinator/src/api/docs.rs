@@ -58,8 +58,6 @@ fn file(media: &'static str, text: &'static str) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn the_page_refers_to_its_own_files_only() {
         let page = include_str!("docs/page.html");

@@ -8,16 +8,20 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use fastjob_core::JobDraft;
-use http::{HeaderName, StatusCode, header::LOCATION};
+use http::{
+    HeaderName, StatusCode,
+    header::{ETAG, LOCATION},
+};
 use serde_json::{Map, Value};
 
 use super::{
     Problem,
     read::{JsonBody, LargeBody, MaybeBody, Name, NoParams, Params, RoomForPage},
+    version::{OnlyIf, Tagged},
 };
 use crate::ops::{
-    Applied, BackfillRequest, Backfilled, JobView, ListJobs, Ops, Page, SaveMode, Saved,
-    StartRequest, Started,
+    Applied, AskJobFilters, BackfillRequest, Backfilled, IfMatch, JobView, ListJobs, Ops, Page,
+    SaveMode, Saved, StartRequest, Started, tag_of,
 };
 
 /// The header that says what saving did.
@@ -28,24 +32,37 @@ pub(super) async fn list(
     query: Params,
     room: RoomForPage,
 ) -> Result<(RoomForPage, Json<Page<JobView>>), Problem> {
-    let which = query.read(|q| ListJobs {
+    Ok((room, Json(ops.list_jobs(query.read(which)?).await?)))
+}
+
+/// Which jobs a list has, and an action on many.
+pub(super) fn which(q: &mut Params) -> ListJobs {
+    ListJobs {
         service: q.text("service"),
         labels: q.repeated("label"),
         idle_since: q.text("idle_since"),
+        filters: AskJobFilters {
+            text: q.text("text"),
+            enabled: q.text("enabled"),
+            origin: q.text("origin"),
+            schedule: q.text("schedule"),
+            last_state: q.text("last_state"),
+            running: q.text("running"),
+        },
+        order: q.text("order"),
         ends: q.ends(),
         cursor: q.text("cursor"),
         limit: q.limit(),
-    })?;
-    Ok((room, Json(ops.list_jobs(which).await?)))
+    }
 }
 
 pub(super) async fn show(
     State(ops): State<Ops>,
     Name(name): Name,
     query: Params,
-) -> Result<Json<JobView>, Problem> {
+) -> Result<Tagged, Problem> {
     let ends = query.read(Params::ends)?;
-    Ok(Json(ops.job(&name, ends).await?))
+    Ok(Tagged(ops.job(&name, ends).await?))
 }
 
 pub(super) async fn create(
@@ -53,17 +70,18 @@ pub(super) async fn create(
     _: NoParams,
     JsonBody(draft): JsonBody<JobDraft>,
 ) -> Result<Response, Problem> {
-    let (saved, job) = ops.save_job(draft, SaveMode::Create).await?;
+    let (saved, job) = ops.save_job(draft, SaveMode::Create, IfMatch::Unconditional).await?;
     Ok(written(saved, job))
 }
 
 pub(super) async fn replace(
     State(ops): State<Ops>,
     Name(name): Name,
+    OnlyIf(version): OnlyIf,
     _: NoParams,
     JsonBody(draft): JsonBody<JobDraft>,
 ) -> Result<Response, Problem> {
-    let (saved, job) = ops.save_job(draft, SaveMode::Replace(name)).await?;
+    let (saved, job) = ops.save_job(draft, SaveMode::Replace(name), version).await?;
     Ok(written(saved, job))
 }
 
@@ -71,10 +89,11 @@ pub(super) async fn replace(
 pub(super) async fn edit(
     State(ops): State<Ops>,
     Name(name): Name,
+    OnlyIf(version): OnlyIf,
     _: NoParams,
     JsonBody(edit): JsonBody<Map<String, Value>>,
 ) -> Result<Response, Problem> {
-    let (saved, job) = ops.edit_job(&name, edit).await?;
+    let (saved, job) = ops.edit_job(&name, edit, version).await?;
     Ok(written(saved, job))
 }
 
@@ -92,35 +111,39 @@ pub(super) async fn apply(
 pub(super) async fn delete(
     State(ops): State<Ops>,
     Name(name): Name,
+    OnlyIf(version): OnlyIf,
     query: Params,
 ) -> Result<StatusCode, Problem> {
     let only = query.read(|q| q.number("id"))?;
-    ops.delete_job(&name, only).await?;
+    ops.delete_job(&name, only, version).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn enable(
     State(ops): State<Ops>,
     Name(name): Name,
+    OnlyIf(version): OnlyIf,
     _: NoParams,
-) -> Result<Json<JobView>, Problem> {
-    Ok(Json(ops.enable_job(&name).await?))
+) -> Result<Tagged, Problem> {
+    Ok(Tagged(ops.enable_job(&name, version).await?))
 }
 
 pub(super) async fn disable(
     State(ops): State<Ops>,
     Name(name): Name,
+    OnlyIf(version): OnlyIf,
     _: NoParams,
-) -> Result<Json<JobView>, Problem> {
-    Ok(Json(ops.disable_job(&name).await?))
+) -> Result<Tagged, Problem> {
+    Ok(Tagged(ops.disable_job(&name, version).await?))
 }
 
 pub(super) async fn release(
     State(ops): State<Ops>,
     Name(name): Name,
+    OnlyIf(version): OnlyIf,
     _: NoParams,
-) -> Result<Json<JobView>, Problem> {
-    Ok(Json(ops.release_job(&name).await?))
+) -> Result<Tagged, Problem> {
+    Ok(Tagged(ops.release_job(&name, version).await?))
 }
 
 pub(super) async fn start(
@@ -141,14 +164,14 @@ pub(super) async fn backfill(
     Ok(Json(ops.backfill(&name, ask).await?))
 }
 
-fn written(saved: Saved, job: JobView) -> Response {
-    let word = saved.as_str();
+pub(super) fn written(saved: Saved, job: JobView) -> Response {
+    let headers = [(SAVED, saved.as_str().to_owned()), (ETAG, tag_of(&job))];
     match saved {
         Saved::Created => {
             let at = location(&job.job);
-            (StatusCode::CREATED, [(SAVED, word)], [(LOCATION, at)], Json(job)).into_response()
+            (StatusCode::CREATED, headers, [(LOCATION, at)], Json(job)).into_response()
         }
-        Saved::Updated | Saved::Unchanged => ([(SAVED, word)], Json(job)).into_response(),
+        Saved::Updated | Saved::Unchanged => (headers, Json(job)).into_response(),
     }
 }
 

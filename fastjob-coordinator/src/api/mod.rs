@@ -4,12 +4,18 @@
 //! [`Problem`].
 
 mod alarms;
+mod bulk;
 mod cluster;
 mod description;
 mod docs;
+mod events;
+mod handlers;
 mod health;
+mod history;
 mod jobs;
+mod live;
 mod log;
+mod metrics;
 mod node_calls;
 #[cfg(test)]
 mod openapi;
@@ -18,6 +24,7 @@ mod read;
 mod schedule;
 mod stats;
 mod tasks;
+mod version;
 
 use std::sync::LazyLock;
 
@@ -30,7 +37,10 @@ use http::{HeaderValue, Method, Uri, header};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::node_calls::CALL_MAX;
+use self::problem::Field;
 use self::read::{BODY_MAX, LARGE_BODY_MAX};
+#[cfg(feature = "console")]
+pub(crate) use self::read::{collect, json};
 pub(crate) use self::{
     problem::{Kind, Problem},
     read::unknown_path,
@@ -40,13 +50,16 @@ use crate::ops::{CALLS, Ops};
 /// The paths that report whether the process is alive, and whether it is ready.
 pub(crate) const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Whether a path is answered without the token: it shows nothing of this coordinator.
-pub(crate) fn is_open(path: &str) -> bool {
-    HEALTH.contains(&path) || docs::PATHS.contains(&path)
+/// Whether a path is that of a file of a page, which shows nothing of this coordinator.
+pub(crate) fn is_page(path: &str) -> bool {
+    docs::PATHS.contains(&path)
 }
 
 /// The path of all jobs.
 const JOBS: &str = "/api/v1/jobs";
+
+/// The path of actions on many jobs.
+const BULK: &str = "/api/v1/jobs/bulk";
 
 /// The longest body of a request for this path.
 pub(crate) fn longest_body(method: &Method, path: &str) -> usize {
@@ -69,22 +82,42 @@ fn routes() -> Vec<(&'static str, MethodRouter<Ops>)> {
             "/api/v1/jobs/{name}",
             get(jobs::show).put(jobs::replace).patch(jobs::edit).delete(jobs::delete),
         ),
+        (
+            // A job may have this name, too.
+            BULK,
+            get(jobs::show)
+                .put(jobs::replace)
+                .patch(jobs::edit)
+                .delete(jobs::delete)
+                .post(bulk::jobs),
+        ),
         ("/api/v1/jobs/{name}/release", post(jobs::release)),
         ("/api/v1/jobs/{name}/start", post(jobs::start)),
         ("/api/v1/jobs/{name}/backfill", post(jobs::backfill)),
         ("/api/v1/jobs/{name}/enable", post(jobs::enable)),
         ("/api/v1/jobs/{name}/disable", post(jobs::disable)),
         ("/api/v1/jobs/{name}/next", get(schedule::next)),
+        ("/api/v1/jobs/{name}/versions", get(history::list)),
+        ("/api/v1/jobs/{name}/versions/{revision}", get(history::show)),
+        ("/api/v1/jobs/{name}/restore", post(history::restore)),
         ("/api/v1/tasks", get(tasks::list)),
+        ("/api/v1/tasks/bulk", post(bulk::tasks)),
         ("/api/v1/tasks/{id}", get(tasks::show)),
         ("/api/v1/tasks/{id}/stop", post(tasks::stop)),
         ("/api/v1/tasks/{id}/rerun", post(tasks::rerun)),
         ("/api/v1/tasks/{id}/log", get(log::show)),
+        ("/api/v1/overview", get(live::overview)),
+        ("/api/v1/events", get(events::follow)),
+        ("/api/v1/services", get(live::services)),
+        ("/api/v1/about", get(live::about)),
         ("/api/v1/stats", get(stats::show)),
+        ("/api/v1/stats/jobs", get(stats::jobs)),
         ("/api/v1/executors", get(cluster::executors)),
         ("/api/v1/executors/{name}", get(cluster::executor)),
         ("/api/v1/executors/{name}/drain", post(cluster::drain)),
         ("/api/v1/executors/{name}/resume", post(cluster::resume)),
+        ("/api/v1/handlers", get(handlers::list)),
+        ("/api/v1/handlers/{name}", get(handlers::show)),
         ("/api/v1/nodes", get(cluster::nodes)),
         ("/api/v1/alarms", get(alarms::list)),
         ("/api/v1/alarms/silences", get(alarms::silences).post(alarms::silence)),
@@ -94,6 +127,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Ops>)> {
         ("/api/v1/schedule", get(schedule::all)),
         ("/api/v1/schedule/preview", get(schedule::preview)),
         ("/api/v1/openapi.json", get(description::openapi)),
+        ("/metrics", get(metrics::show)),
         (HEALTH[0], get(health::alive)),
         (HEALTH[1], get(health::ready)),
     ]

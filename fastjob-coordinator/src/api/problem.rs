@@ -12,7 +12,7 @@ pub(crate) use fastjob_client::types::{InvalidField as Field, ProblemKind as Kin
 use fastjob_core::error::chain;
 use http::{
     HeaderValue, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, RETRY_AFTER},
 };
 
 use crate::ops;
@@ -23,17 +23,26 @@ pub(crate) struct Problem {
     kind: Kind,
     detail: String,
     fields: Vec<Field>,
+    /// The version of a job: its id and its revision.
+    current: Option<(i64, i64)>,
 }
 
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), fields: Vec::new() }
+        Self { kind, detail: detail.into(), fields: Vec::new(), current: None }
     }
 
     /// Lists every invalid field; the detail combines them.
     pub(crate) fn invalid(fields: Vec<Field>) -> Self {
         let all: Vec<_> = fields.iter().map(|f| format!("{}: {}", f.field, f.message)).collect();
-        Self { kind: Kind::Invalid, detail: all.join("; "), fields }
+        Self { kind: Kind::Invalid, detail: all.join("; "), fields, current: None }
+    }
+
+    /// The same about fields of this field.
+    pub(super) fn within(self, field: &str) -> Self {
+        let fields = self.fields.into_iter();
+        let within = |it: Field| Field { field: format!("{field}.{}", it.field), ..it };
+        Self::invalid(fields.map(within).collect())
     }
 
     /// The detail, for people.
@@ -50,7 +59,11 @@ impl Problem {
 
     /// As clients read it.
     pub(crate) fn details(self) -> ProblemDetails {
-        ProblemDetails::new(self.kind, self.detail, self.fields)
+        let mut details = ProblemDetails::new(self.kind, self.detail, self.fields);
+        if let Some((_, revision)) = self.current {
+            details.extensions.insert("revision".to_owned(), revision.into());
+        }
+        details
     }
 
     fn status(&self) -> StatusCode {
@@ -60,11 +73,14 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (kind, status) = (self.kind, self.status());
+        let (kind, status, current) = (self.kind, self.status(), self.current);
         let mut response = (status, Json(self.details())).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(tag) = current.and_then(|at| HeaderValue::try_from(ops::tag(at)).ok()) {
+            headers.insert(ETAG, tag);
+        }
         if matches!(kind, Kind::StoreFailed | Kind::Unavailable | Kind::OverQuota) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -78,12 +94,24 @@ impl From<ops::Error> for Problem {
             ops::Error::NotFound(_) => Kind::NotFound,
             ops::Error::Ambiguous { .. } => Kind::AmbiguousName,
             ops::Error::Conflict(_) => Kind::Conflict,
+            ops::Error::Stale { .. } => Kind::PreconditionFailed,
             ops::Error::Invalid { .. } => Kind::Invalid,
             ops::Error::OverQuota(_) => Kind::OverQuota,
             ops::Error::Unavailable(_) | ops::Error::Moved => Kind::Unavailable,
             ops::Error::Store(cause) => return store_failed(cause),
         };
         let detail = err.to_string();
+        let current = match &err {
+            ops::Error::Stale { current, .. } => *current,
+            ops::Error::NotFound(_)
+            | ops::Error::Ambiguous { .. }
+            | ops::Error::Conflict(_)
+            | ops::Error::Invalid { .. }
+            | ops::Error::OverQuota(_)
+            | ops::Error::Unavailable(_)
+            | ops::Error::Moved
+            | ops::Error::Store(_) => None,
+        };
         let fields = match err {
             ops::Error::Invalid { problems, .. } => {
                 problems.into_iter().map(|p| Field::new(p.field, p.message)).collect()
@@ -91,12 +119,13 @@ impl From<ops::Error> for Problem {
             ops::Error::NotFound(_)
             | ops::Error::Ambiguous { .. }
             | ops::Error::Conflict(_)
+            | ops::Error::Stale { .. }
             | ops::Error::OverQuota(_)
             | ops::Error::Unavailable(_)
             | ops::Error::Moved
             | ops::Error::Store(_) => Vec::new(),
         };
-        Self { kind, detail, fields }
+        Self { kind, detail, fields, current }
     }
 }
 

@@ -3,6 +3,8 @@
 //! Anything unknown is rejected. All problems of a query are reported at once; a body is bounded in
 //! size and time before it is processed.
 
+mod filter;
+
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
@@ -19,6 +21,7 @@ use http::{
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
+pub(super) use self::filter::filter;
 use super::problem::{Field, Kind, Problem};
 use crate::{
     bounds::{Bounds, Reserved},
@@ -41,7 +44,23 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        if parts.uri.path() == super::BULK {
+            return Ok(Self("bulk".to_owned()));
+        }
         path(parts, state).await.map(Self)
+    }
+}
+
+/// The path of a job, and a number of something that it has.
+pub(super) struct NameAndNumber(pub(super) String, pub(super) i64);
+
+impl<S: Send + Sync> FromRequestParts<S> for NameAndNumber {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let (name, number): (String, String) = path(parts, state).await?;
+        let no_number = |_| Problem::new(Kind::NotFound, format!("`{number}` is not a number"));
+        Ok(Self(name, number.parse().map_err(no_number)?))
     }
 }
 
@@ -52,16 +71,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let text = path(parts, state).await?;
+        let text: String = path(parts, state).await?;
         let no_number =
             |_| Problem::new(Kind::NotFound, format!("`{text}` is not an id: ids are numbers"));
         text.parse().map(Self).map_err(no_number)
     }
 }
 
-async fn path<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<String, Problem> {
+async fn path<T, S>(parts: &mut Parts, state: &S) -> Result<T, Problem>
+where
+    T: DeserializeOwned + Send,
+    S: Send + Sync,
+{
     match Path::from_request_parts(parts, state).await {
-        Ok(Path(text)) => Ok(text),
+        Ok(Path(read)) => Ok(read),
         Err(_) => Err(Problem::new(Kind::Unreadable, "the path is not percent-encoded UTF-8")),
     }
 }
@@ -289,7 +312,7 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody<T> {
 }
 
 /// Reads a body of at most `most` bytes.
-pub(super) async fn collect(request: Request, most: usize) -> Result<(HeaderMap, Bytes), Problem> {
+pub(crate) async fn collect(request: Request, most: usize) -> Result<(HeaderMap, Bytes), Problem> {
     let too_large = || Problem::new(Kind::TooLarge, format!("the body has more than {most} bytes"));
     let (parts, body) = request.into_parts();
     let announced = parts.headers.get(CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse().ok());
@@ -317,7 +340,7 @@ async fn read_past(body: Body) {
     while let Some(Ok(_)) = body.frame().await {}
 }
 
-pub(super) fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
+pub(crate) fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
     if let Some(media) = headers.get(CONTENT_TYPE)
         && !is_json(media.as_bytes())
     {

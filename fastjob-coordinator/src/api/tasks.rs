@@ -18,7 +18,12 @@ pub(super) async fn list(
     query: Params,
     room: RoomForPage,
 ) -> Result<(RoomForPage, Json<Page<TaskView>>), Problem> {
-    let which = query.read(|q| ListTasks {
+    Ok((room, Json(ops.list_tasks(query.read(which)?).await?)))
+}
+
+/// Which tasks a list has, and an action on many.
+pub(super) fn which(q: &mut Params) -> ListTasks {
+    ListTasks {
         job: q.text("job"),
         service: q.text("service"),
         labels: q.repeated("label"),
@@ -30,11 +35,12 @@ pub(super) async fn list(
         text: q.text("text"),
         key: q.text("key"),
         min_run_time: q.duration("min_run_time", LONGEST),
+        late: q.duration("late", LONGEST),
+        reasons: q.texts("reason"),
         order: q.text("order"),
         cursor: q.text("cursor"),
         limit: q.limit(),
-    })?;
-    Ok((room, Json(ops.list_tasks(which).await?)))
+    }
 }
 
 pub(super) async fn show(
@@ -51,7 +57,7 @@ pub(super) async fn stop(
     Id(task): Id,
     _: NoParams,
 ) -> Result<Json<StopAnswer>, Problem> {
-    Ok(Json(ops.stop_task(task).await?))
+    Ok(Json(ops.stop_task(task, None).await?))
 }
 
 pub(super) async fn rerun(

@@ -5,6 +5,7 @@
 //! standard error. The exit status is 0 on success, 1 on failure, 2 for an invalid command line, and
 //! 3 of `job diff --exit-code` if something differs.
 
+mod about;
 mod alarm;
 mod check;
 mod client;
@@ -12,16 +13,20 @@ mod completion;
 mod env;
 mod error;
 mod executor;
+mod handler;
 mod job;
 mod man;
+mod many;
 mod migrate;
 mod node;
 mod options;
 mod out;
+mod overview;
 mod progress;
 mod repair;
 mod schedule;
 mod serve;
+mod service;
 mod start;
 mod stats;
 mod stop;
@@ -30,6 +35,7 @@ mod table;
 mod task;
 mod text;
 mod times;
+mod top;
 mod wait;
 
 use std::{
@@ -79,21 +85,33 @@ enum Command {
     Job(job::Job),
     /// Start a task of a job now, or later
     Start(start::Start),
-    /// Stop a task
-    Stop(stop::Stop),
+    /// Stop a task, or all that filters name
+    Stop(Box<stop::Stop>),
     /// Show tasks and their logs
     #[command(subcommand)]
     Task(task::Task),
+    /// Show what happens at the moment, and what needs attention
+    Overview(overview::Overview),
     /// Show when all jobs fire
     Schedule(schedule::Schedule),
     /// Show how many tasks ended, and how long they took
     Stats(stats::Stats),
+    /// Show live what runs, and stop it
+    Top(top::Top),
     /// Show executors, drain and resume them
     #[command(subcommand)]
     Executor(executor::Executor),
+    /// Show the services
+    #[command(subcommand)]
+    Service(service::Service),
+    /// Show the handlers of executors, and the params they take
+    #[command(subcommand)]
+    Handler(handler::Handler),
     /// Show the coordinators of the cluster
     #[command(subcommand)]
     Node(node::Node),
+    /// Show what the coordinator that answers is, and how it is set up
+    About,
     /// Show and silence alarms, and test their channels
     #[command(subcommand)]
     Alarm(alarm::Alarm),
@@ -191,9 +209,14 @@ impl Cli {
             Command::Start(start) => start.run(client, &mut out).await,
             Command::Stop(stop) => stop.run(&client()?, &mut out).await,
             Command::Task(task) => task.run(&client()?, &mut out).await,
+            Command::Overview(overview) => overview.run(&client()?, &mut out).await,
+            Command::Service(service) => service.run(&client()?, &mut out).await,
+            Command::About => about::run(&client()?, &mut out).await,
             Command::Schedule(schedule) => schedule.run(&client()?, &mut out).await,
             Command::Stats(stats) => stats.run(&client()?, &mut out).await,
+            Command::Top(top) => top.run(&client()?, &mut out).await,
             Command::Executor(executor) => executor.run(&client()?, &mut out).await,
+            Command::Handler(handler) => handler.run(&client()?, &mut out).await,
             Command::Node(node) => node.run(&client()?, &mut out).await,
             Command::Alarm(alarm) => alarm.run(&client()?, &mut out).await,
         }

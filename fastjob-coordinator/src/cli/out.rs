@@ -58,6 +58,16 @@ impl<'a> Out<'a> {
         self.times.clone()
     }
 
+    /// Whether a terminal shows the output.
+    pub(super) fn is_for_terminal(&self) -> bool {
+        self.reader == Reader::Terminal
+    }
+
+    /// Whether states are coloured.
+    pub(super) fn has_colours(&self) -> bool {
+        self.colours
+    }
+
     /// Whether the output is JSON.
     pub(super) fn is_json(&self) -> bool {
         self.json

@@ -45,6 +45,9 @@ pub(super) struct Serve {
     /// Take the password for the store from this file (FASTJOB_STORE_PASSWORD_FILE)
     #[arg(long, value_name = "FILE")]
     store_password_file: Option<PathBuf>,
+    /// Serve the console's files from this folder, for work on the console (FASTJOB_CONSOLE_DIR)
+    #[arg(long, value_name = "DIR")]
+    console_dir: Option<PathBuf>,
     /// The format of the log; FASTJOB_LOG sets its level, such as debug
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -73,6 +76,9 @@ impl Serve {
             }
             if let Some(path) = &self.store_password_file {
                 config.coordinator.store_password_file = Some(path.clone());
+            }
+            if let Some(dir) = &self.console_dir {
+                config.coordinator.console.dir = Some(dir.clone());
             }
             Ok(())
         };

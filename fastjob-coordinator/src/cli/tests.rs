@@ -4,6 +4,7 @@ mod asking;
 mod fake;
 mod job_files;
 mod json;
+mod many;
 mod operating;
 mod repairs;
 mod reruns;

@@ -124,6 +124,11 @@ impl Times {
         Self { zone, now: wall_now() }
     }
 
+    /// The same at present, for a command that runs for long.
+    pub(super) fn at_present(&self) -> Self {
+        Self::new(self.zone.clone())
+    }
+
     /// When the command began.
     pub(super) fn now(&self) -> Timestamp {
         self.now

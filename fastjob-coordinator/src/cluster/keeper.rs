@@ -5,7 +5,10 @@
 //! another node can take over; then its engines end immediately. Once the database is available
 //! again, the node begins a new generation, with leases of new terms.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use fastjob_engine::Engine;
 use jiff::SignedDuration;
@@ -20,6 +23,7 @@ use super::{
 use crate::{
     clock::{Clock, wall_now},
     losses::Losses,
+    metrics::Metrics,
     parts::{self, Ended},
     permit::{Deadline, Permit},
     sessions::Sessions,
@@ -61,6 +65,7 @@ pub(crate) struct Keeper {
     /// Known before an engine starts.
     pub(crate) drains: Drains,
     pub(crate) losses: Losses,
+    pub(crate) metrics: Metrics,
 }
 
 impl Listener for Engines {
@@ -167,6 +172,7 @@ impl Keeper {
     /// Adds an acquired partition. Executors are notified before it is loaded, because they stop
     /// exclusive attempts of a partition that has no known owner.
     pub(super) fn hold(&self, lease: Lease, ending: &Ending) {
+        self.metrics.leases.acquired.fetch_add(1, Relaxed);
         self.engines.add(lease, ending.lost.clone());
         self.sessions.claim_all(&[lease]);
     }
@@ -227,12 +233,17 @@ impl Keeper {
             writer: self.writer.clone(),
             sessions: self.sessions.clone(),
             losses: self.losses.clone(),
+            figures: self.engines.figures().clone(),
+            metrics: self.metrics.clone(),
             permit,
             lease,
         };
         // Created in the engine's own task, so that a panic only affects this engine.
         async move {
-            let engine = Engine::new(config, limits, loaded, around.clock.now());
+            let mut engine = Engine::new(config, limits, loaded, around.clock.now());
+            if around.metrics.jobs.are_counted() {
+                engine.count_by_job();
+            }
             shell::run(engine, around, inbox, ending).await
         }
     }

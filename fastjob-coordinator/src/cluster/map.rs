@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use crate::store::{Alive, ClusterView, Holding, Lease, NodeId, NodeRow, Partition};
+use crate::{
+    clock::wall_now,
+    store::{Alive, ClusterView, Holding, Lease, NodeId, NodeRow, Partition},
+};
 
 /// The owner of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub(crate) enum Owner {
 pub(crate) struct ClusterMap {
     me: Option<NodeId>,
     view: Arc<RwLock<Arc<ClusterView>>>,
+    /// How far this node's clock is ahead of the database's, in milliseconds.
+    clock_offset: Arc<RwLock<Option<i64>>>,
     /// Why this node could not load partitions.
     troubles: Arc<RwLock<BTreeMap<Partition, String>>>,
     /// Notified when the view is found to be outdated.
@@ -36,12 +41,14 @@ impl ClusterMap {
         let (nodes, partitions) = (vec![node], vec![holding]);
         let view = ClusterView { nodes, partitions, ..ClusterView::default() };
         let view = Arc::new(RwLock::new(Arc::new(view)));
-        Self { me: None, view, troubles: Arc::default(), stale: Arc::default() }
+        let clock_offset = Arc::default();
+        Self { me: None, view, clock_offset, troubles: Arc::default(), stale: Arc::default() }
     }
 
     /// For one of several nodes.
     pub(crate) fn of(me: NodeId) -> Self {
-        Self { me: Some(me), view: Arc::default(), troubles: Arc::default(), stale: Arc::default() }
+        let (view, troubles, stale) = (Arc::default(), Arc::default(), Arc::default());
+        Self { me: Some(me), view, clock_offset: Arc::default(), troubles, stale }
     }
 
     /// The owner of the partition.
@@ -87,12 +94,25 @@ impl ClusterMap {
         view.nodes.iter().filter(|node| node.id != *me).cloned().collect()
     }
 
+    /// Whether other nodes may share the store.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.me.is_some()
+    }
+
+    /// How far this node's clock was ahead of the database's at the last heartbeat, in milliseconds.
+    pub(crate) fn clock_offset(&self) -> Option<i64> {
+        *self.clock_offset.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The whole view.
     pub(crate) fn view(&self) -> Arc<ClusterView> {
         Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn set(&self, view: Arc<ClusterView>) {
+        let offset = view.clock.map(|clock| wall_now().duration_since(clock).as_millis());
+        let offset = offset.and_then(|millis| i64::try_from(millis).ok());
+        *self.clock_offset.write().unwrap_or_else(PoisonError::into_inner) = offset;
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
     }
 

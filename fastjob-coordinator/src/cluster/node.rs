@@ -8,7 +8,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -237,6 +237,7 @@ impl Node {
                     // The end of an engine that was not asked to end is handled as usual.
                     Some(Engine::Ended(lease)) if left.remove(&lease) => {
                         tracing::info!(partition = lease.partition.0, "partition released");
+                        self.keeper.metrics.leases.released.fetch_add(1, Relaxed);
                         self.give_back(lease).await;
                     }
                     Some(Engine::Ended(_)) | None => {}
@@ -275,6 +276,7 @@ impl Node {
     /// Ends all engines immediately, and waits until they have ended.
     async fn lose_all(&mut self) {
         for (lease, ending) in self.ending.drain() {
+            self.keeper.metrics.leases.lost.fetch_add(1, Relaxed);
             ending.lost.cancel();
             self.keeper.engines.remove(lease);
         }
@@ -324,6 +326,7 @@ impl Node {
                 format!("its engine panicked: {why}")
             }
         };
+        self.keeper.metrics.leases.failed.fetch_add(1, Relaxed);
         self.leave_to_others(lease, why).await;
         Some(Engine::Failed(lease))
     }

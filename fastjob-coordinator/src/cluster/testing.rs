@@ -337,6 +337,7 @@ impl Home {
             map: self.map.clone(),
             drains: Drains::new(Arc::new(NoDrains), self.engines.clone()),
             losses: Losses::new(Duration::ZERO),
+            metrics: crate::metrics::Metrics::default(),
         }
     }
 

@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    LimitsConfig, Listen, LogsConfig, LogsUrl, Problem, ServerUrl, StoreUrl, Token, read::Section,
-    store_url::Transport,
+    ConsoleConfig, LimitsConfig, Listen, LogsConfig, LogsUrl, MetricsConfig, Problem, ServerUrl,
+    StoreUrl, Token, read::Section, store_url::Transport,
 };
 
 /// Shortest heartbeat interval of an executor.
@@ -65,6 +65,10 @@ pub struct CoordinatorConfig {
     pub limits: LimitsConfig,
     /// Whole logs, which outlive their executors.
     pub logs: LogsConfig,
+    /// What `/metrics` tells apart.
+    pub metrics: MetricsConfig,
+    /// The web console.
+    pub console: ConsoleConfig,
     /// The certificate of the server. Default: none, plain text.
     pub tls: Option<TlsConfig>,
 }
@@ -104,6 +108,8 @@ impl Default for CoordinatorConfig {
             lease: Duration::from_secs(4),
             limits: LimitsConfig::default(),
             logs: LogsConfig::default(),
+            metrics: MetricsConfig::default(),
+            console: ConsoleConfig::default(),
             tls: None,
         }
     }
@@ -128,6 +134,8 @@ impl CoordinatorConfig {
         section.duration("lease", &mut self.lease);
         section.section("limits", |section| self.limits.read(section));
         section.section("logs", |section| self.logs.read(section));
+        section.section("metrics", |section| self.metrics.read(section));
+        section.section("console", |section| self.console.read(section));
         section.section("tls", |section| {
             // A variable may set one of the two: the check finds what is missing.
             let cert = section.path("cert").unwrap_or_default();
@@ -294,6 +302,8 @@ impl CoordinatorConfig {
         }
         self.limits.check(problems);
         self.logs.check(problems);
+        self.metrics.check(problems);
+        self.console.check(problems);
     }
 }
 

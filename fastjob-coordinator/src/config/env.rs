@@ -49,6 +49,7 @@ pub(super) fn read(
         &mut limits.max_unauthenticated_per_address,
     );
     vars.set("FASTJOB_AUTHENTICATE_WITHIN", span, &mut limits.authenticate_within);
+    vars.set("FASTJOB_METRICS_JOBS", parse, &mut coordinator.metrics.jobs);
     let logs = &mut coordinator.logs;
     vars.set_option("FASTJOB_LOGS_STORE", parse, &mut logs.store);
     vars.set("FASTJOB_LOGS_MAX_AGE", span, &mut logs.max_age);
@@ -60,6 +61,8 @@ pub(super) fn read(
     vars.set_option("FASTJOB_LOGS_S3_SECRET_KEY", secret, &mut logs.s3.secret_key);
     vars.set_option("FASTJOB_LOGS_S3_SESSION_TOKEN", secret, &mut logs.s3.session_token);
     vars.set("FASTJOB_LOGS_S3_ALLOW_HTTP", switch, &mut logs.s3.allow_http);
+    vars.set("FASTJOB_CONSOLE_ENABLED", switch, &mut coordinator.console.enabled);
+    vars.set("FASTJOB_CONSOLE_DIR", path, &mut coordinator.console.dir);
     // These two apply to both the coordinator and the client.
     if let Some(token) = vars.get("FASTJOB_TOKEN", parse::<Token>) {
         coordinator.token = Some(token.clone());

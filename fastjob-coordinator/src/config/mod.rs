@@ -8,6 +8,7 @@
 mod alarms;
 mod byte_size;
 mod client;
+mod console;
 mod coordinator;
 mod env;
 #[cfg(feature = "cli")]
@@ -16,6 +17,7 @@ mod file;
 mod limits;
 mod listen;
 mod logs;
+mod metrics;
 mod names;
 #[cfg(not(feature = "postgres"))]
 mod no_postgres;
@@ -48,9 +50,11 @@ pub use self::{
     },
     byte_size::{ByteSize, InvalidByteSize},
     client::ClientConfig,
+    console::ConsoleConfig,
     coordinator::{CoordinatorConfig, TlsConfig},
     limits::LimitsConfig,
     logs::{InvalidLogsUrl, LogsConfig, LogsUrl, S3Config},
+    metrics::MetricsConfig,
     problem::{ConfigError, Problem},
     store_url::{InvalidStoreUrl, StoreUrl},
 };

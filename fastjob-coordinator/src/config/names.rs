@@ -15,13 +15,14 @@ const TASK: [&str; 4] =
     ["FASTJOB_TASK", "FASTJOB_ATTEMPT", "FASTJOB_SHARD_INDEX", "FASTJOB_SHARD_TOTAL"];
 
 /// Variables of tests and benchmarks.
-const TESTS: [&str; 7] = [
+const TESTS: [&str; 8] = [
     "FASTJOB_BENCH_FOLDER",
     "FASTJOB_BENCH_PORT",
     "FASTJOB_BENCH_ROLE",
     "FASTJOB_BENCH_STORE",
     "FASTJOB_REGENERATE",
     "FASTJOB_RELEASE_BIN",
+    "FASTJOB_REQUIRE_BROWSER",
     "FASTJOB_SEED",
 ];
 

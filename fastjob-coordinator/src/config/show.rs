@@ -5,7 +5,7 @@ use std::time::Duration;
 use fastjob_core::duration::to_text;
 use toml::{Table, Value};
 
-use super::{Config, LimitsConfig, LogsConfig, Secret, Token};
+use super::{Config, ConsoleConfig, LimitsConfig, LogsConfig, Secret, Token};
 
 const DAY: u64 = 24 * 3600;
 
@@ -27,6 +27,9 @@ impl Config {
         ]);
         ours.insert("limits".to_owned(), Value::Table(limits(&coordinator.limits)));
         ours.extend(logs(&coordinator.logs));
+        let metrics = Table::from_iter([number("jobs", coordinator.metrics.jobs)]);
+        ours.insert("metrics".to_owned(), Value::Table(metrics));
+        ours.insert("console".to_owned(), Value::Table(console(&coordinator.console)));
         ours.extend(coordinator.advertise.as_ref().map(|url| text("advertise", url)));
         let file = coordinator.store_password_file.as_ref();
         ours.extend(file.map(|path| text("store_password_file", path.display())));
@@ -86,6 +89,11 @@ fn limits(limits: &LimitsConfig) -> Table {
 }
 
 /// Nothing, if whole logs are not kept.
+fn console(console: &ConsoleConfig) -> Table {
+    let dir = console.dir.as_ref().map(|dir| text("dir", dir.display()));
+    [flag("enabled", console.enabled)].into_iter().chain(dir).collect()
+}
+
 fn logs(logs: &LogsConfig) -> Option<(String, Value)> {
     let mut shown = Table::from_iter([
         text("store", logs.store.as_ref()?),

@@ -44,9 +44,29 @@ pub(super) enum Transport {
     Falls,
 }
 
+impl StoreUrl {
+    /// The kind of store, as the API names it.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+}
+
 impl Default for StoreUrl {
     fn default() -> Self {
         Self::Sqlite(PathBuf::from("fastjob-data/fastjob.db"))
+    }
+}
+
+impl StoreUrl {
+    /// The kind of the store, as one word.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgres",
+        }
     }
 }
 

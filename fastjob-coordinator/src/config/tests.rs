@@ -1,3 +1,4 @@
+mod console;
 mod logs;
 mod secrets;
 

@@ -134,7 +134,7 @@ impl Backend for Handle {
     }
 
     async fn stop_task(&self, task: i64) -> Result<StopAnswer, ClientError> {
-        self.call(|ops| async move { ops.stop_task(task).await }).await
+        self.call(|ops| async move { ops.stop_task(task, None).await }).await
     }
 
     async fn rerun_task(&self, task: i64, request: &RerunRequest) -> Result<Started, ClientError> {

@@ -19,6 +19,9 @@ const UNREAD: Duration = Duration::from_secs(30);
 /// Minimum rate in bytes per second at which a client must read.
 const SLOWEST: u64 = 64 * 1024;
 
+/// Most live pages: each costs a connection and a few kilobytes.
+const PAGES: usize = 500;
+
 pub(super) fn sessions(limits: &LimitsConfig) -> sessions::Limits {
     sessions::Limits {
         sessions: limits.max_sessions as usize,
@@ -85,6 +88,7 @@ pub(super) fn requests(limits: &LimitsConfig) -> Bounds {
             "coordinator.limits.max_response_memory",
         ),
         followers,
+        pages: Arc::new(Semaphore::new(PAGES)),
         unread: UNREAD,
         slowest: SLOWEST,
     }

@@ -12,13 +12,16 @@ use crate::{
     clock::{self, Clock, Witness},
     cluster::{self, ClusterMap, Drains, Engines, Keeper},
     config::CoordinatorConfig,
+    console::{self, Console},
+    handlers::Handlers,
     indexer,
     losses::Losses,
+    metrics::{self, Metrics},
     ops::{self, Feeds, Handshakes, Ops},
     parts::{Ended, caught, part, whole},
     permit::Deadline,
     rpc::{Link, NodeCredit, Terms},
-    server::{self, Door},
+    server::{self, Cookies, Door, Secure},
     sessions::Sessions,
     store::{
         self, NodeRow, Store, StoreFacts,
@@ -101,7 +104,12 @@ impl Coordinator {
         };
         tracing::info!(listen = %bound.local_addr(), store = %settings.store, "coordinator started");
         let writing = CancellationToken::new();
+        let metrics = Metrics::new(
+            settings.metrics.jobs as usize,
+            metrics::About { node: me.id.0.clone(), store: settings.store.kind() },
+        );
         let (writer, writer_handle) = Writer::new(Arc::clone(&store) as _);
+        let writer = writer.counting(metrics.clone());
         let engines = Engines::new(
             facts.clone(),
             Arc::clone(&clock),
@@ -109,7 +117,8 @@ impl Coordinator {
             writer_handle.health(),
         );
         let drains = Drains::new(Arc::clone(&store) as _, engines.clone());
-        let losses = Losses::new(settings.lost_executors);
+        let losses = Losses::counting(settings.lost_executors, metrics.clone());
+        let cookies = executor_key.as_ref().map(|key| Cookies::new(key, Arc::clone(&clock)));
         let handshakes = Arc::new(Handshakes::new(executor_key, Arc::clone(peers.credential())));
         let ops = Ops::from(ops::Parts {
             engines: engines.clone(),
@@ -120,11 +129,23 @@ impl Coordinator {
             channels: channels.clone(),
             drains: drains.clone(),
             losses: losses.clone(),
+            handlers: Handlers::default(),
+            metrics: metrics.clone(),
             feeds: Feeds::default(),
+            identity: ops::Identity {
+                node: me.clone(),
+                store: settings.store.kind(),
+                has_token: settings.token.is_some(),
+            },
+            overviews: ops::Overviews::default(),
+            pulse: ops::Pulse::default(),
+            job_stats: ops::JobStatsCache::default(),
             archive: archive.clone(),
             applying: Semaphore::new(1),
+            bulk: Semaphore::new(1),
             scanning: Semaphore::new(1),
             labelled: ops::Labelled::default(),
+            sorted: ops::SortedJobs::default(),
         });
         handles.open(ops.clone());
         // Within the drain timeout, sessions last until the engines have ended, so that the
@@ -148,6 +169,7 @@ impl Coordinator {
             map,
             drains: drains.clone(),
             losses: losses.clone(),
+            metrics: metrics.clone(),
         };
 
         let mut parts = Parts {
@@ -188,7 +210,7 @@ impl Coordinator {
         parts.loops.spawn(part("executor log", losses.run(stop.child_token())));
         let merged = engines.clone();
         let held = move || merged.loaded().into_iter().map(|lease| lease.partition).collect();
-        let indexing = indexer::run(Arc::clone(&store), held, stop.child_token());
+        let indexing = indexer::run(Arc::clone(&store), held, metrics.clone(), stop.child_token());
         parts.loops.spawn(part("indexer", indexing));
         if let Some(archive) = archive {
             let own = engines.clone();
@@ -211,11 +233,14 @@ impl Coordinator {
         let watch = clock::watch(clock.clone(), stop.child_token());
         parts.loops.spawn(part("clock watcher", watch));
         let turn: alarm::Turn = Arc::new(move |channel| engines.sends_to(channel));
-        let alarms = alarm::run(store, channels, turn, clock, stop.child_token());
+        let alarms = alarm::run(store, channels, turn, clock, metrics, stop.child_token());
         parts.loops.spawn(part("alarm sender", alarms));
-        let door = Door::new(guard, handshakes, sessions);
+        let cookies = cookies.filter(|_| settings.console.enabled);
+        let door = Door::new(guard.clone(), handshakes, sessions).with_cookies(cookies.clone());
+        let secure = if tls.is_some() { Secure::Yes } else { Secure::No };
+        let console = Console { settings: settings.console.clone(), guard, cookies, secure };
         let requests = limits::requests(&settings.limits);
-        let app = server::app(ops, link.into_router(), door, requests);
+        let app = server::app(ops, link.into_router(), console::router(console), door, requests);
         let serving = bound.serve(app, tls, connections, stop.child_token(), settings.drain);
         parts.loops.spawn(part("server", serving));
         Ok(parts)

@@ -30,7 +30,7 @@ impl IndexStore for Index {
 async fn the_index_is_merged_again_after_an_error_and_when_there_was_nothing_to_merge() {
     let index = Arc::new(Index::default());
     let began = Instant::now();
-    run(Arc::clone(&index), || vec![Partition(3)], index.stop.clone()).await;
+    run(Arc::clone(&index), || vec![Partition(3)], Metrics::default(), index.stop.clone()).await;
     assert_eq!(index.calls.load(Ordering::SeqCst), 5);
     assert_eq!(began.elapsed(), AFTER_ERROR + REST);
 }

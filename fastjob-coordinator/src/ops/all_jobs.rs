@@ -1,28 +1,31 @@
 //! The list of jobs, and searches of all jobs: which have some labels, and which have not run.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use fastjob_core::{Job, JobId, JobName, ServiceName, instant};
-use jiff::Timestamp;
+use fastjob_core::{Job, JobId, JobName, ServiceName};
 use tokio::sync::SemaphorePermit;
 
 use super::{
-    ENDS_MAX, Error, JobView, Ops, PAGE_BYTES, PAGE_MAX, Page,
+    Error, JobView, Ops, PAGE_BYTES, PAGE_MAX, Page,
+    idle::{Idle, Releases},
+    job_filters::{AskJobFilters, JobFilters, JobOrder},
     jobs::{page, parse_cursor, view},
 };
 use crate::{
     clock::wall_now,
-    store::{JobPage, JobRow, TaskFilter},
+    store::{JobPage, JobRow},
 };
 
 /// How long a request waits for its turn to read all jobs.
 const TURN: Duration = Duration::from_secs(10);
 /// Jobs that a search looks at before it ends a page.
 const LOOKED_AT: usize = 5_000;
+/// The same of a search that only reads definitions.
+const LOOKED_AT_CHEAPLY: usize = 20_000;
 /// Approximate bytes of a job in a list, without its texts.
 const JOB_BYTES: u64 = 2_000;
 /// How long the jobs with some labels are remembered, for the next page of a list.
@@ -36,7 +39,7 @@ struct Label {
 }
 
 /// Which jobs a question is about.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct WhichJobs {
     service: Option<ServiceName>,
     labels: Vec<Label>,
@@ -82,35 +85,31 @@ pub(crate) struct ListJobs {
     pub(crate) service: Option<String>,
     pub(crate) labels: Vec<String>,
     pub(crate) idle_since: Option<String>,
+    pub(crate) filters: AskJobFilters,
+    /// `name`, `next_fire` or `changed`.
+    pub(crate) order: Option<String>,
     pub(crate) ends: Option<u32>,
     pub(crate) cursor: Option<String>,
     pub(crate) limit: Option<u32>,
 }
 
-/// Since when a job has not run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Idle {
-    /// It has never run, as far as the history goes.
-    Ever,
-    /// Since this instant.
-    Since(Timestamp),
-    /// Since the newest executor with its handler started.
-    Release,
+/// Which jobs a list looks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Search {
+    pub(super) which: WhichJobs,
+    pub(super) idle: Option<Idle>,
+    filters: JobFilters,
 }
 
-impl Idle {
-    pub(super) fn parse(text: &str) -> Result<Self, Error> {
-        match text {
-            "ever" => Ok(Self::Ever),
-            "release" => Ok(Self::Release),
-            at => match instant::parse(at) {
-                Ok(at) => Ok(Self::Since(at)),
-                Err(err) => {
-                    let message = format!("{err}; or write `ever` or `release`");
-                    Err(Error::invalid("idle_since", message))
-                }
-            },
-        }
+impl Search {
+    fn is_of_all(&self) -> bool {
+        self.which.are_all() && self.idle.is_none() && self.filters.are_none()
+    }
+
+    /// How many jobs are looked at for a page.
+    fn most(&self) -> usize {
+        let is_cheap = self.idle.is_none() && !self.filters.need_activity();
+        if is_cheap { LOOKED_AT_CHEAPLY } else { LOOKED_AT }
     }
 }
 
@@ -136,6 +135,16 @@ impl Labelled {
     }
 }
 
+/// The place at which a page of a sorted list begins.
+fn parse_place(cursor: &str) -> Result<usize, Error> {
+    let place = cursor.strip_prefix('@').and_then(|place| place.parse().ok());
+    place.ok_or_else(|| {
+        let message =
+            "it came from a list in another order: leave it out to begin with the first page";
+        Error::invalid("cursor", message)
+    })
+}
+
 /// Where a page of jobs ends.
 type NextJob = Option<(ServiceName, JobName)>;
 
@@ -143,15 +152,20 @@ impl Ops {
     /// Jobs by service and name; with `ends`, each with its activity and so many of its last ends.
     pub(crate) async fn list_jobs(&self, ask: ListJobs) -> Result<Page<JobView>, Error> {
         let limit = page(ask.limit)?;
-        let which = WhichJobs::parse(ask.service, &ask.labels)?;
-        let idle = ask.idle_since.as_deref().map(Idle::parse).transpose()?;
-        let after = ask.cursor.map(|cursor| parse_cursor(&cursor)).transpose()?;
-        let (rows, after) = match which.are_all() && idle.is_none() {
-            true => {
-                let page = self.store.jobs(after, limit, PAGE_BYTES).await?;
-                (page.jobs, page.next)
+        let search = Search {
+            which: WhichJobs::parse(ask.service, &ask.labels)?,
+            idle: ask.idle_since.as_deref().map(Idle::parse).transpose()?,
+            filters: JobFilters::parse(ask.filters)?,
+        };
+        let order = ask.order.as_deref().map(str::parse).transpose()?.unwrap_or_default();
+        let (rows, next_cursor, total) = match order {
+            JobOrder::Name => self.jobs_by_name(&search, ask.cursor, limit).await?,
+            order @ (JobOrder::NextFire | JobOrder::Changed) => {
+                let from = ask.cursor.as_deref().map(parse_place).transpose()?.unwrap_or(0);
+                let sorted = self.jobs_sorted(&search, order, from, limit as usize).await?;
+                let (rows, next, total) = sorted;
+                (rows, next.map(|next| format!("@{next}")), Some(total as u64))
             }
-            false => self.jobs_searched((&which, idle), after, limit as usize).await?,
         };
         let now = wall_now();
         let mut items: Vec<_> = rows.iter().map(|row| view(row, now)).collect();
@@ -162,32 +176,49 @@ impl Ops {
                 item.activity = activity.remove(job);
             }
         }
-        let next_cursor = after.map(|(service, name)| format!("{service}/{name}"));
-        Ok(Page::new(items, next_cursor))
+        Ok(Page { total, ..Page::new(items, next_cursor) })
+    }
+
+    /// A page by service and name, and how many jobs match in all, if that is known without reading
+    /// them.
+    async fn jobs_by_name(
+        &self,
+        search: &Search,
+        cursor: Option<String>,
+        limit: u32,
+    ) -> Result<(Vec<JobRow>, Option<String>, Option<u64>), Error> {
+        let after = cursor.map(|cursor| parse_cursor(&cursor)).transpose()?;
+        let (rows, after) = match search.is_of_all() {
+            true => {
+                let page = self.store.jobs(after, limit, PAGE_BYTES).await?;
+                (page.jobs, page.next)
+            }
+            false => self.jobs_searched(search, after, limit as usize).await?,
+        };
+        let is_counted =
+            search.idle.is_none() && search.filters.are_none() && search.which.labels.is_empty();
+        let total = match is_counted {
+            true => self.job_total(search.which.service.as_ref()).await,
+            false => None,
+        };
+        Ok((rows, after.map(|(service, name)| format!("{service}/{name}")), total))
     }
 
     /// The next jobs that a search finds, and where it ended. A search that finds few jobs ends its
     /// page early.
     pub(super) async fn jobs_searched(
         &self,
-        (which, idle): (&WhichJobs, Option<Idle>),
+        search: &Search,
         mut after: NextJob,
         limit: usize,
     ) -> Result<(Vec<JobRow>, NextJob), Error> {
         let _turn = self.turn_to_scan().await?;
-        let releases = match idle {
-            Some(Idle::Release) => self.releases().await?,
-            Some(Idle::Ever | Idle::Since(_)) | None => Releases::new(),
-        };
+        let releases = self.releases_for(search).await?;
         let (mut rows, mut looked_at, mut bytes) = (Vec::new(), 0, 0);
-        while looked_at < LOOKED_AT {
+        while looked_at < search.most() {
             let page = self.store.jobs(after.take(), PAGE_MAX, PAGE_BYTES).await?;
             looked_at += page.jobs.len();
-            let mut found: Vec<_> =
-                page.jobs.into_iter().filter(|row| which.has(&row.job)).collect();
-            if let Some(idle) = idle {
-                found = self.idle(found, idle, &releases).await?;
-            }
+            let found = self.matching(page.jobs, search, &releases).await?;
             after = page.next;
             for row in found {
                 bytes += size(&row);
@@ -203,6 +234,26 @@ impl Ops {
             }
         }
         Ok((rows, after))
+    }
+
+    /// Those of the jobs that a search looks for.
+    pub(super) async fn matching(
+        &self,
+        rows: Vec<JobRow>,
+        search: &Search,
+        releases: &Releases,
+    ) -> Result<Vec<JobRow>, Error> {
+        let Search { which, idle, filters } = search;
+        let rows = rows.into_iter();
+        let mut found: Vec<_> =
+            rows.filter(|row| which.has(&row.job) && filters.has(row)).collect();
+        if filters.need_activity() {
+            found = self.with_activity(found, filters).await?;
+        }
+        if let Some(idle) = idle {
+            found = self.idle(found, *idle, releases).await?;
+        }
+        Ok(found)
     }
 
     /// Waits for the only turn to read all jobs.
@@ -244,98 +295,10 @@ impl Ops {
             }
         }
     }
-
-    /// Those of the jobs that have not run for so long.
-    async fn idle(
-        &self,
-        rows: Vec<JobRow>,
-        idle: Idle,
-        releases: &Releases,
-    ) -> Result<Vec<JobRow>, Error> {
-        let jobs: Vec<_> = rows.iter().map(|row| row.id).collect();
-        let activity = self.activity(&jobs, ENDS_MAX).await?;
-        let mut earlier = HashMap::new();
-        for (job, activity) in &activity {
-            // Of a task that waits or was skipped, no handler has run.
-            let none_ran = activity.ends.iter().all(|end| end.started_at.is_none());
-            if none_ran && activity.ends.len() >= ENDS_MAX as usize {
-                earlier.insert(*job, self.last_run(*job).await?);
-            }
-        }
-        let is_idle = |row: &JobRow| {
-            let Some(activity) = activity.get(&row.id) else { return true };
-            let ended = activity.ends.iter().filter(|end| end.started_at.is_some());
-            let last = match earlier.get(&row.id) {
-                Some(LastRun::At(at)) => Some(*at),
-                // It is not called idle without knowing.
-                Some(LastRun::Unknown) => return false,
-                Some(LastRun::Never) | None => ended.map(|end| end.ended_at).max(),
-            };
-            let since = match idle {
-                Idle::Ever => None,
-                Idle::Since(at) => Some(at),
-                Idle::Release => {
-                    let of = (row.job.service.clone(), row.job.handler.to_string());
-                    match releases.get(&of) {
-                        Some(at) => Some(*at),
-                        // Without an executor, it has run with none.
-                        None => return true,
-                    }
-                }
-            };
-            let runs = activity.running.is_none_or(|running| running > 0);
-            !runs && last.is_none_or(|last| since.is_some_and(|since| last < since))
-        };
-        Ok(rows.into_iter().filter(is_idle).collect())
-    }
-}
-
-/// When executors with a handler of a service started, the newest.
-type Releases = HashMap<(ServiceName, String), Timestamp>;
-
-/// When a job has last run.
-#[derive(Clone, Copy, Debug)]
-enum LastRun {
-    At(Timestamp),
-    Never,
-    /// Too many of its last tasks have not run.
-    Unknown,
-}
-
-impl Ops {
-    async fn releases(&self) -> Result<Releases, Error> {
-        let mut releases = Releases::new();
-        for executor in self.executors_here().await?.iter().filter(|it| it.session.is_some()) {
-            for handler in executor.handlers.keys() {
-                let key = (executor.service.clone(), handler.to_string());
-                let at = releases.entry(key).or_insert(executor.began_at);
-                *at = (*at).max(executor.began_at);
-            }
-        }
-        Ok(releases)
-    }
-
-    /// When the last task of a job ended that has run.
-    async fn last_run(&self, job: JobId) -> Result<LastRun, Error> {
-        let filter = TaskFilter {
-            job: Some(job),
-            min_run_time: Some(Duration::ZERO),
-            limit: 1,
-            ..TaskFilter::default()
-        };
-        let listed = self.store.task_ids(&filter).await?;
-        if listed.places.is_empty() {
-            let is_whole = listed.stopped.is_none();
-            return Ok(if is_whole { LastRun::Never } else { LastRun::Unknown });
-        }
-        let rows = self.store.tasks_by_id(&listed.ids()).await?;
-        let at = rows.first().and_then(|row| row.ended_at);
-        Ok(at.map_or(LastRun::Unknown, LastRun::At))
-    }
 }
 
 /// Approximate bytes of a job in a list.
-fn size(row: &JobRow) -> u64 {
+pub(super) fn size(row: &JobRow) -> u64 {
     let param = |job: &Job| job.param.as_deref().map_or(0, str::len) as u64 + JOB_BYTES;
     param(&row.job) + row.declared.as_ref().map_or(0, |code| param(code))
 }

@@ -16,7 +16,7 @@ use fastjob_core::{
     Job, JobDraft,
     job::{FieldChange, Problem, differences, param_text},
 };
-use fastjob_engine::check_together;
+use fastjob_engine::{Condition, Version, check_together};
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
 use tokio::sync::SemaphorePermit;
@@ -27,7 +27,7 @@ use self::{
     request::{ApplyRequest, Planned, invalid, merge_all, names, of_job, of_one_job},
 };
 use super::{
-    Applied, AppliedJob, Error, JobView, Ops, Saved,
+    Applied, AppliedJob, Error, IfMatch, JobView, Ops, Saved,
     jobs::origin_word,
     order::{Cycle, children_first, levels},
 };
@@ -104,6 +104,7 @@ impl Ops {
         &self,
         path: &str,
         mut edit: Map<String, Value>,
+        if_match: IfMatch,
     ) -> Result<(Saved, JobView), Error> {
         let row = self.find(path).await?;
         for (field, own) in [("service", row.job.service.as_str()), ("name", row.job.name.as_str())]
@@ -116,7 +117,7 @@ impl Ops {
         }
         let edit = serde_json::value::to_raw_value(&edit);
         let edit = edit.map_err(|err| Error::invalid("body", err))?;
-        let request = ApplyRequest { jobs: vec![edit], ..ApplyRequest::default() };
+        let request = ApplyRequest { jobs: vec![edit], if_match, ..ApplyRequest::default() };
         let applied = self.apply(request).await.map_err(of_one_job)?;
         let saved = applied.items.first().map_or(Saved::Unchanged, |item| match &item.saved {
             fastjob_client::types::Word::Known(saved) => *saved,
@@ -180,6 +181,7 @@ impl Ops {
     /// Reads the jobs, merges the edits into them, and checks the results. Children come first.
     async fn plan(&self, request: &Arc<ApplyRequest>) -> Result<Vec<Planned>, Error> {
         let names = names(request)?;
+        let condition = Condition::from(request.if_match.clone());
         let mut reads = Vec::with_capacity(names.len());
         for (service, name) in &names {
             reads.push(self.store.job(service, name));
@@ -188,6 +190,10 @@ impl Ops {
         let (mut rows, mut bytes) = (Vec::with_capacity(names.len()), 0);
         while let Some(row) = reads.next().await {
             let row = row?;
+            // The engine rejects the edit if the job has changed by then.
+            let current = row.as_ref().and_then(Version::of);
+            let (service, name) = &names[rows.len()];
+            condition.check(format_args!("{service}.{name}"), current)?;
             bytes += row.as_ref().map_or(0, |row| store::definition_bytes(&row.job));
             within(bytes)?;
             rows.push(row);
@@ -209,6 +215,8 @@ impl Ops {
             };
             let unknown = self.unknown_channels(&plan.job).into_iter().filter(is_new);
             problems.extend(unknown.map(|problem| of_job(plan.at, problem)));
+            let misfits = self.param_problems(&plan.job, before.map(|row| &*row.job)).await?;
+            problems.extend(misfits.into_iter().map(|problem| of_job(plan.at, problem)));
         }
         match problems.is_empty() {
             true => in_order(planned),
@@ -247,7 +255,7 @@ impl Ops {
             calls.push(async move {
                 let edits = part.iter().map(|plan| WireEdit {
                     job: Box::new(JobDraft::from(&*plan.job)),
-                    from: plan.before.as_ref().map(|row| row.revision),
+                    from: plan.before.as_ref().map(|row| (row.id.0, row.revision)),
                     sets: plan.sets,
                     by_code: plan.owner.map(|owner| owner == Origin::Code),
                 });
@@ -332,6 +340,11 @@ fn note(items: &mut [Option<AppliedJob>], done: Vec<(&Planned, Effect)>) {
 
 /// How two definitions differ. Long values are shortened.
 fn changes(from: &Job, to: &Job) -> Vec<FieldChange> {
+    differences(from, to).into_iter().map(shortened).collect()
+}
+
+/// A change for an answer, which shows the beginning of long values.
+pub(super) fn shortened(change: FieldChange) -> FieldChange {
     let shorten = |value: Value| {
         let text = param_text(&value).unwrap_or_default();
         match text.char_indices().nth(SHOWN / 4) {
@@ -339,13 +352,7 @@ fn changes(from: &Job, to: &Job) -> Vec<FieldChange> {
             _ => value,
         }
     };
-    let changes = differences(from, to).into_iter();
-    let changes = changes.map(|change| FieldChange {
-        from: change.from.map(shorten),
-        to: change.to.map(shorten),
-        ..change
-    });
-    changes.collect()
+    FieldChange { from: change.from.map(shorten), to: change.to.map(shorten), ..change }
 }
 
 /// The jobs in groups that are saved one after the other.

@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use fastjob_core::Job;
-use fastjob_engine::{Command, Event, JobRefused, SaveDone};
+use fastjob_engine::{Command, Condition, Event, JobRefused, SaveDone};
 
 use super::{Error, Ops};
 use crate::{
@@ -86,7 +86,11 @@ impl Ops {
         };
         let job = Box::new(Job::clone(job));
         let (mode, origin) = (fastjob_engine::SaveMode::Replace, Origin::Code);
-        let save = |answer| Event::CommandWith(others, Command::Save { job, mode, origin, answer });
+        let condition = Condition::Unconditional;
+        let save = |answer| {
+            let command = Command::Save { job, mode, origin, condition, answer };
+            Event::CommandWith(others, command)
+        };
         match engine.ask_with(save).await {
             Ok(Ok((SaveDone::Noted, row))) => {
                 log_noted(executor, &row);

@@ -7,7 +7,9 @@ use fastjob_engine::{Command, Directory, Event, JobRefused, SaveAnswer, SaveDone
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Fires, JobView, Ops, PAGE_DEFAULT, PAGE_MAX, Saved, node_calls::NodeCall};
+use super::{
+    Error, Fires, IfMatch, JobView, Ops, PAGE_DEFAULT, PAGE_MAX, Saved, node_calls::NodeCall,
+};
 use crate::{
     clock::wall_now,
     store::{JobRow, Origin, Partition},
@@ -27,6 +29,7 @@ pub(crate) enum SaveMode {
 pub(super) struct SaveJob {
     draft: Box<JobDraft>,
     create: bool,
+    if_match: IfMatch,
 }
 
 impl NodeCall for SaveJob {
@@ -39,6 +42,7 @@ impl NodeCall for SaveJob {
             return Err(Error::invalid("name", "the job belongs to another partition"));
         }
         let engine = ops.engine(partition)?;
+        ops.check_saved(&job).await?;
         let mode = match self.create {
             true => fastjob_engine::SaveMode::Create,
             false => fastjob_engine::SaveMode::Replace,
@@ -46,7 +50,8 @@ impl NodeCall for SaveJob {
         let others = ops.relatives(&job).await?;
         let job = Box::new(job);
         let save = |answer| {
-            let command = Command::Save { job, mode, origin: Origin::Api, answer };
+            let (origin, condition) = (Origin::Api, self.if_match.into());
+            let command = Command::Save { job, mode, origin, condition, answer };
             Event::CommandWith(others, command)
         };
         saved_view(engine.ask_with(save).await?)
@@ -59,6 +64,7 @@ pub(super) struct DeleteJob {
     job: JobPath,
     /// Only the job with this id: its name may mean another one.
     only: Option<i64>,
+    if_match: IfMatch,
 }
 
 impl NodeCall for DeleteJob {
@@ -68,7 +74,11 @@ impl NodeCall for DeleteJob {
     async fn answer(self, ops: &Ops, partition: Partition) -> Result<(), Error> {
         let (engine, job, only) = (ops.engine(partition)?, self.job, self.only.map(JobId));
         let others = ops.parents(&job).await?;
-        let delete = |answer| Event::CommandWith(others, Command::Delete { job, only, answer });
+        let condition = self.if_match.into();
+        let delete = |answer| {
+            let command = Command::Delete { job, only, condition, answer };
+            Event::CommandWith(others, command)
+        };
         saved_view(engine.ask_with(delete).await?).map(|_| ())
     }
 }
@@ -78,6 +88,7 @@ impl NodeCall for DeleteJob {
 pub(super) struct SwitchJob {
     job: JobPath,
     on: bool,
+    if_match: IfMatch,
 }
 
 impl NodeCall for SwitchJob {
@@ -86,7 +97,8 @@ impl NodeCall for SwitchJob {
 
     async fn answer(self, ops: &Ops, partition: Partition) -> Result<Box<JobView>, Error> {
         let (job, to) = (self.job, if self.on { Switch::On } else { Switch::Off });
-        let switch = |answer| Command::Switch { job, to, answer };
+        let condition = self.if_match.into();
+        let switch = |answer| Command::Switch { job, to, condition, answer };
         Ok(saved_view(ops.engine(partition)?.ask(switch).await?)?.1)
     }
 }
@@ -95,6 +107,7 @@ impl NodeCall for SwitchJob {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct ReleaseJob {
     job: JobPath,
+    if_match: IfMatch,
 }
 
 impl NodeCall for ReleaseJob {
@@ -108,7 +121,11 @@ impl NodeCall for ReleaseJob {
             Some(code) => ops.relatives(code).await?,
             None => Directory::default(),
         };
-        let release = |answer| Event::CommandWith(others, Command::Release { job, answer });
+        let condition = self.if_match.into();
+        let release = |answer| {
+            let command = Command::Release { job, condition, answer };
+            Event::CommandWith(others, command)
+        };
         Ok(saved_view(engine.ask_with(release).await?)?.1)
     }
 }
@@ -129,6 +146,7 @@ impl Ops {
         &self,
         mut draft: JobDraft,
         mode: SaveMode,
+        if_match: IfMatch,
     ) -> Result<(Saved, JobView), Error> {
         if let SaveMode::Replace(path) = &mode {
             self.fit(path, &mut draft).await?;
@@ -137,7 +155,8 @@ impl Ops {
         let create = mode == SaveMode::Create;
         let partition = Partition::of_name(&job.service, &job.name, self.engines.partitions());
         let draft = Box::new(JobDraft::from(&job));
-        let (saved, view) = self.call_owner(partition, SaveJob { draft, create }).await?;
+        let save = SaveJob { draft, create, if_match };
+        let (saved, view) = self.call_owner(partition, save).await?;
         Ok((saved, *view))
     }
 
@@ -173,7 +192,7 @@ impl Ops {
     }
 
     /// Completes the draft from the path, or rejects a draft that contradicts the path.
-    async fn fit(&self, path: &str, draft: &mut JobDraft) -> Result<(), Error> {
+    pub(super) async fn fit(&self, path: &str, draft: &mut JobDraft) -> Result<(), Error> {
         let differs = |said: &str| {
             Error::Conflict(format!("the path names the job `{path}`, its definition `{said}`"))
         };
@@ -215,30 +234,43 @@ impl Ops {
 
     /// Deletes a job: waiting tasks are stopped, running ones may finish.
     /// With an id, only the job that has it.
-    pub(crate) async fn delete_job(&self, path: &str, only: Option<i64>) -> Result<(), Error> {
+    pub(crate) async fn delete_job(
+        &self,
+        path: &str,
+        only: Option<i64>,
+        if_match: IfMatch,
+    ) -> Result<(), Error> {
         let (partition, job) = self.place(path).await?;
-        self.call_owner(partition, DeleteJob { job, only }).await
+        self.call_owner(partition, DeleteJob { job, only, if_match }).await
     }
 
     /// Enables a job's schedule.
-    pub(crate) async fn enable_job(&self, path: &str) -> Result<JobView, Error> {
-        self.switch_job(path, true).await
+    pub(crate) async fn enable_job(&self, path: &str, if_match: IfMatch) -> Result<JobView, Error> {
+        self.switch_job(path, true, if_match).await
     }
 
     /// Disables a job's schedule; it does not fire after this returns.
-    pub(crate) async fn disable_job(&self, path: &str) -> Result<JobView, Error> {
-        self.switch_job(path, false).await
+    pub(crate) async fn disable_job(
+        &self,
+        path: &str,
+        if_match: IfMatch,
+    ) -> Result<JobView, Error> {
+        self.switch_job(path, false, if_match).await
     }
 
     /// Gives the definition of a job back to the code that declares it.
-    pub(crate) async fn release_job(&self, path: &str) -> Result<JobView, Error> {
+    pub(crate) async fn release_job(
+        &self,
+        path: &str,
+        if_match: IfMatch,
+    ) -> Result<JobView, Error> {
         let (partition, job) = self.place(path).await?;
-        Ok(*self.call_owner(partition, ReleaseJob { job }).await?)
+        Ok(*self.call_owner(partition, ReleaseJob { job, if_match }).await?)
     }
 
-    async fn switch_job(&self, path: &str, on: bool) -> Result<JobView, Error> {
+    async fn switch_job(&self, path: &str, on: bool, if_match: IfMatch) -> Result<JobView, Error> {
         let (partition, job) = self.place(path).await?;
-        Ok(*self.call_owner(partition, SwitchJob { job, on }).await?)
+        Ok(*self.call_owner(partition, SwitchJob { job, on, if_match }).await?)
     }
 
     /// The next fires of a job's current schedule.
@@ -276,7 +308,7 @@ impl Ops {
     }
 }
 
-fn job_path(text: &str) -> Result<JobPath, Error> {
+pub(super) fn job_path(text: &str) -> Result<JobPath, Error> {
     text.parse().map_err(|_| no_job(text))
 }
 
@@ -351,6 +383,9 @@ impl From<JobRefused> for Error {
             JobRefused::Ambiguous { name, choices } => Self::Ambiguous { name, choices },
             JobRefused::Exists(_) | JobRefused::NoCode(_) | JobRefused::Changed(_) => {
                 Self::Conflict(message)
+            }
+            JobRefused::Stale { current, .. } => {
+                Self::Stale { message, current: current.map(|at| (at.job.0, at.revision)) }
             }
             JobRefused::TooLate(_) => Self::invalid("schedule.once", message),
             JobRefused::Child { .. } | JobRefused::NoChild(_) => Self::invalid("children", message),

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use fastjob_client::types::TaskOrder;
-use fastjob_core::{TaskId, TaskState, instant};
+use fastjob_client::types::{TaskOrder, Word};
+use fastjob_core::{FailReason, TaskId, TaskState, instant};
 use fastjob_engine::OpenAsk;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Error, Ops, Page, TaskView, jobs::page, live::OPEN_MOST, pages::fit};
 use crate::{
@@ -31,6 +31,10 @@ pub(crate) struct ListTasks {
     pub(crate) text: Option<String>,
     pub(crate) key: Option<String>,
     pub(crate) min_run_time: Option<Duration>,
+    /// Started, or waiting, later than this after it was due.
+    pub(crate) late: Option<Duration>,
+    /// Why an attempt failed.
+    pub(crate) reasons: Vec<String>,
     pub(crate) order: Option<String>,
     pub(crate) cursor: Option<String>,
     pub(crate) limit: Option<u32>,
@@ -84,11 +88,15 @@ impl Ops {
         let rows = self.store.tasks_by_id(&ids).await?;
         let mut items = self.with_live(rows).await?;
         sort(&mut items, &ids);
+        if let Some(late) = filter.late {
+            let now = wall_now();
+            items.retain(|item| item.has_ended() || is_late(item, late, &filter.reasons, now));
+        }
         let next_cursor = end.map(|end| cursor(filter.order, end));
         unanswered.extend(items.iter().filter_map(|item| item.unanswered.clone()));
         unanswered.sort_unstable();
         unanswered.dedup();
-        Ok(Page { items, next_cursor, searched_to, unanswered })
+        Ok(Page { searched_to, unanswered, ..Page::new(items, next_cursor) })
     }
 
     /// When the task was created at which a search stopped.
@@ -127,6 +135,8 @@ impl Ops {
             until,
             text: ask.text,
             min_run_time: ask.min_run_time,
+            late: ask.late,
+            reasons: all("reason", &ask.reasons)?,
             order,
             after: ask.cursor.map(|text| place(order, &text)).transpose()?,
             states,
@@ -174,7 +184,7 @@ impl Ops {
             && filter.jobs.is_none()
             && filter.executor.is_none()
             && filter.causes.is_empty()
-            && filter.text.is_none();
+            && !filter.asks_of_attempts();
         let limit = if is_whole { filter.limit } else { OPEN_MOST };
         let ask = OpenAsk {
             states,
@@ -190,6 +200,23 @@ impl Ops {
         let is_complete = tasks.len() < limit as usize;
         Ok(OpenNow { tasks, is_complete })
     }
+}
+
+/// Whether an attempt of an open task started so long after it was due, or waits so long. Ended tasks
+/// are found by the store.
+pub(super) fn is_late(
+    task: &TaskView,
+    late: Duration,
+    reasons: &[FailReason],
+    now: Timestamp,
+) -> bool {
+    let late = SignedDuration::try_from(late).unwrap_or(SignedDuration::MAX);
+    task.attempts.iter().any(|attempt| {
+        let until = attempt.started_at.or(attempt.ended_at).unwrap_or(now);
+        let reason = attempt.reason.as_ref().and_then(Word::known);
+        let has_reason = reasons.is_empty() || reason.is_some_and(|it| reasons.contains(&it));
+        until.duration_since(attempt.due_at) >= late && has_reason
+    })
 }
 
 /// Sorts tasks by the order of their ids in the list.

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Error, Ops, PAGE_BYTES, PAGE_MAX, Page, TaskView,
-    listing::{cursor, sort},
+    listing::{cursor, is_late, sort},
     live::OPEN_MOST,
     pages::fit,
 };
@@ -83,7 +83,7 @@ impl Ops {
             let rows = self.store.tasks_by_id(&ids).await?;
             let rows = rows.into_iter().filter(|row| has_row(filter, row)).collect();
             let mut views = self.with_live(rows).await?;
-            views.retain(|view| is_on(filter, view));
+            views.retain(|view| is_on(filter, view) && has_attempt(filter, view));
             sort(&mut views, &ids);
             items.extend(views);
             reached = ids.last().copied();
@@ -103,7 +103,7 @@ impl Ops {
         unanswered.sort_unstable();
         unanswered.dedup();
         let next_cursor = last.map(|place| cursor(filter.order, *place));
-        Ok(Page { items, next_cursor, searched_to: None, unanswered })
+        Ok(Page { unanswered, ..Page::new(items, next_cursor) })
     }
 }
 
@@ -127,6 +127,13 @@ fn has_row(filter: &TaskFilter, row: &TaskRow) -> bool {
         && filter.has_cause(row.cause)
         && filter.service.as_ref().is_none_or(|service| row.service == *service)
         && needle.as_ref().is_none_or(has_text)
+}
+
+/// Whether an attempt of an open task has the reason and the lateness of the filter.
+fn has_attempt(filter: &TaskFilter, view: &TaskView) -> bool {
+    let is_asked = filter.late.is_some() || !filter.reasons.is_empty();
+    let late = filter.late.unwrap_or_default();
+    !is_asked || is_late(view, late, &filter.reasons, wall_now())
 }
 
 /// Whether an attempt is or was on the executor of the filter.

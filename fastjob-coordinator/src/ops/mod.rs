@@ -2,70 +2,96 @@
 //!
 //! An edge parses its requests into these calls and formats their results; it decides nothing.
 
+mod about;
 mod activity;
 mod alarms;
 mod all_jobs;
 mod apply;
 mod archive;
+mod bulk;
 mod credential;
 mod declare;
 mod drains;
 mod executors;
 mod family;
 mod follow;
+mod handlers;
 mod handshake;
+mod history;
+mod idle;
+mod job_filters;
 mod jobs;
 mod listing;
 mod live;
 mod log;
 mod longest;
+mod metrics;
 mod node_calls;
 mod nodes;
 mod order;
+mod overview;
 mod pages;
+mod params;
 mod peers;
 mod preview;
+mod pulse;
 mod refusal;
 mod rerun;
 mod schedule;
 mod silences;
+mod sorted_jobs;
 mod start;
 mod stats;
+mod stats_by_job;
 mod tasks;
+mod version;
 
 use std::{ops::Deref, sync::Arc};
 
 pub(crate) use fastjob_client::types::{
-    AlarmView, Applied, AppliedJob, AttemptView, BackfillRequest, Backfilled, ChannelView,
-    DurationStats, ExecutorView, FireView, Fires, JobActivity, JobEndView, JobView, LogView,
-    NodeView, Page, ProgressView, RerunRequest, Saved, ScheduleView, SilenceRequest, SilenceView,
-    StartRequest, Started, StatsBucket, StatsView, StopAnswer, TaskStats, TaskView, Tested,
+    AlarmView, Applied, AppliedJob, AttemptView, BackfillRequest, Backfilled, Bulk, BulkJob,
+    BulkTask, ChannelView, DurationStats, ExecutorView, FireView, Fires, HandlerView, JobAction,
+    JobActivity, JobEndView, JobVersion, JobView, JobsRequest, LogView, NodeView, Page,
+    ProgressView, RerunRequest, RestoreRequest, Saved, ScheduleView, SilenceRequest, SilenceView,
+    StartRequest, Started, StatsBucket, StatsView, StopAnswer, TaskAction, TaskStats, TaskView,
+    TasksRequest, Tested, VersionView,
 };
 use fastjob_core::job::Problem;
 use tokio::sync::Semaphore;
 
 pub(crate) use self::{
+    about::Identity,
     activity::{ENDS_MAX, ends},
     alarms::ListAlarms,
     all_jobs::{Labelled, ListJobs},
     archive::{Claim, NotAllowed},
+    bulk::{BulkJobs, BulkTasks, Which},
     credential::{Credential, HEADER as NODE_HEADER, NotOfCluster, Question},
     follow::{Feeds, Follower, LogKey},
+    handlers::ListHandlers,
     handshake::{Handshakes, NotProven, Use},
+    job_filters::AskJobFilters,
     jobs::SaveMode,
     listing::ListTasks,
     log::LogChoice,
     node_calls::{BadCall, CALLS, INTERNAL},
+    overview::Overviews,
     pages::PAGE_BYTES,
     peers::{Peers, Transport},
+    pulse::{PageEvent, Pulse, Watcher},
     schedule::AskSchedule,
+    sorted_jobs::SortedJobs,
     stats::AskStats,
+    stats_by_job::{AskJobStats, JobStatsCache},
+    version::{IfMatch, tag, tag_of},
 };
 use crate::{
     alarm::Channels,
     archive::Archive,
     cluster::{ClusterMap, Drains, Engines},
+    handlers::Handlers,
     losses::Losses,
+    metrics::Metrics,
     sessions::Sessions,
     shell::AskError,
     store::{self, writer::Health},
@@ -132,14 +158,25 @@ pub(crate) struct Parts {
     pub(crate) channels: Channels,
     pub(crate) drains: Drains,
     pub(crate) losses: Losses,
+    pub(crate) handlers: Handlers,
+    pub(crate) metrics: Metrics,
     pub(crate) feeds: Feeds,
+    pub(crate) identity: Identity,
+    pub(crate) overviews: Overviews,
+    /// One request at a time reads the statistics of all jobs.
+    pub(crate) job_stats: JobStatsCache,
+    /// What live pages are sent.
+    pub(crate) pulse: Pulse,
     /// Where whole logs are kept, if they are.
     pub(crate) archive: Option<Archive>,
     /// One request at a time saves many jobs.
     pub(crate) applying: Semaphore,
+    /// One request at a time acts on many jobs or tasks.
+    pub(crate) bulk: Semaphore,
     /// One request at a time reads all jobs.
     pub(crate) scanning: Semaphore,
     pub(crate) labelled: Labelled,
+    pub(crate) sorted: SortedJobs,
 }
 
 /// Why a call failed.
@@ -154,6 +191,13 @@ pub(crate) enum Error {
     /// It conflicts with the current state.
     #[error("{0}")]
     Conflict(String),
+    /// The job is not at a version that the caller accepts; nothing was done.
+    #[error("{message}")]
+    Stale {
+        message: String,
+        /// The id and the revision of the job; `None` if there is no such job.
+        current: Option<(i64, i64)>,
+    },
     /// The request is invalid; nothing was done.
     #[error("{message}")]
     Invalid { message: String, problems: Vec<Problem> },

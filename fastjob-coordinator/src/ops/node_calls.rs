@@ -20,6 +20,8 @@ use super::{
     executors::ListExecutors,
     jobs::{DeleteJob, ReleaseJob, SaveJob, SwitchJob},
     live::{ListOpen, ReadLive},
+    overview::SurveyNode,
+    pulse::ReadSums,
     refusal::Refusal,
     rerun::RerunTask,
     start::{BackfillJob, StartJob},
@@ -107,6 +109,8 @@ impl Ops {
             CountOpen::NAME => Box::pin(self.answer_json::<CountOpen>(partition, body)),
             ListExecutors::NAME => Box::pin(self.answer_json::<ListExecutors>(partition, body)),
             ReadLive::NAME => Box::pin(self.answer_json::<ReadLive>(partition, body)),
+            ReadSums::NAME => Box::pin(self.answer_json::<ReadSums>(partition, body)),
+            SurveyNode::NAME => Box::pin(self.answer_json::<SurveyNode>(partition, body)),
             _ => Box::pin(std::future::ready(Err(BadCall::Unknown(name.to_owned())))),
         }
     }

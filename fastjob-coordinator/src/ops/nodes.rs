@@ -1,6 +1,7 @@
 //! Nodes: the coordinators that share the store, and how many partitions each acts on.
 
 use super::{Error, NodeView, Ops, Page, jobs::page};
+use crate::store::NodeId;
 
 impl Ops {
     /// The live nodes in this node's last view, by id.
@@ -23,7 +24,19 @@ impl Ops {
         let more = nodes.len() > limit;
         nodes.truncate(limit);
         let next_cursor = nodes.last().filter(|_| more).map(|(node, ..)| node.id.0.clone());
+        let view = self.map.view();
+        let lease_left = |id: &NodeId| {
+            let until = view.until.iter().find(|row| row.node == *id)?.until;
+            Some(until.saturating_sub(view.clock?.as_millisecond()))
+        };
         let items = nodes.into_iter().map(|(node, partitions, is_me)| NodeView {
+            lease_left_ms: lease_left(&node.id),
+            clock_offset_ms: self.map.clock_offset().filter(|_| is_me),
+            state: match lease_left(&node.id) {
+                Some(..=0) => "silent",
+                Some(_) | None => "alive",
+            }
+            .to_owned(),
             id: node.id.0,
             address: node.address,
             version: node.version,

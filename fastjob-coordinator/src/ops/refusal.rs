@@ -12,6 +12,7 @@ pub(super) enum Refusal {
     NotFound(String),
     Ambiguous { name: String, choices: Vec<String> },
     Conflict(String),
+    Stale { message: String, current: Option<(i64, i64)> },
     Invalid { message: String, problems: Vec<(String, String)> },
     OverQuota(String),
     Unavailable(String),
@@ -24,6 +25,7 @@ impl From<Error> for Refusal {
             Error::NotFound(what) => Self::NotFound(what),
             Error::Ambiguous { name, choices } => Self::Ambiguous { name, choices },
             Error::Conflict(why) => Self::Conflict(why),
+            Error::Stale { message, current } => Self::Stale { message, current },
             Error::Invalid { message, problems } => {
                 let problems = problems.into_iter().map(|p| (p.field, p.message)).collect();
                 Self::Invalid { message, problems }
@@ -45,6 +47,7 @@ impl From<Refusal> for Error {
             Refusal::NotFound(what) => Self::NotFound(what),
             Refusal::Ambiguous { name, choices } => Self::Ambiguous { name, choices },
             Refusal::Conflict(why) => Self::Conflict(why),
+            Refusal::Stale { message, current } => Self::Stale { message, current },
             Refusal::Invalid { message, problems } => {
                 let problem = |(field, message)| Problem { field, message };
                 Self::Invalid { message, problems: problems.into_iter().map(problem).collect() }

@@ -47,6 +47,7 @@ impl NodeCall for RerunTask {
                  end, or stop it first"
             )));
         }
+        ops.check_rerun(&row, own.as_deref()).await?;
         let part = part(&row, request.shards.as_deref())?;
         if part.is_some() && executor.is_some() {
             let message = "it cannot be combined with some of the shards: leave one of them out";

@@ -42,6 +42,7 @@ impl NodeCall for StartJob {
         checked_key(request.key.as_deref())?;
         let param = param(&request.param)?;
         let at = when(&request)?;
+        ops.check_start(&self.job, param.as_deref()).await?;
         let start = Start { job: self.job, cause, param: param.clone(), at, executor, key: None };
         let started = match &request.key {
             Some(key) => ops.start_once(&engine, start, key.as_str().into()).await?,
@@ -81,6 +82,7 @@ impl NodeCall for BackfillJob {
             let message = format!("{most} is out of bounds, 1 to {BACKFILL_MOST} are allowed");
             return Err(Error::invalid("max", message));
         }
+        ops.check_start(&self.job, None).await?;
         let ask = Backfill { job: self.job, from, until, most, looked: None };
         let done = match request.again {
             true => engine.ask(|answer| Command::Backfill { ask, answer }).await??,

@@ -148,7 +148,7 @@ fn view(filter: &StatFilter, buckets: &[Bucket]) -> Result<StatsView, Error> {
     })
 }
 
-fn tasks(stats: &Stats) -> TaskStats {
+pub(super) fn tasks(stats: &Stats) -> TaskStats {
     TaskStats {
         succeeded: stats.ended(TaskState::Succeeded),
         failed: stats.ended(TaskState::Failed),

@@ -15,6 +15,7 @@ use crate::store::{AttemptRow, Partition, TaskRow};
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct StopTask {
     task: TaskId,
+    why: Option<String>,
 }
 
 impl NodeCall for StopTask {
@@ -22,8 +23,8 @@ impl NodeCall for StopTask {
     type Reply = Option<TaskState>;
 
     async fn answer(self, ops: &Ops, partition: Partition) -> Result<Option<TaskState>, Error> {
-        let task = self.task;
-        Ok(ops.engine(partition)?.ask(|answer| Command::Stop { task, answer }).await?)
+        let Self { task, why } = self;
+        Ok(ops.engine(partition)?.ask(|answer| Command::Stop { task, why, answer }).await?)
     }
 }
 
@@ -37,10 +38,15 @@ impl Ops {
         Ok(TaskView { rerun_by, ..view })
     }
 
-    /// Stops a task.
-    pub(crate) async fn stop_task(&self, task: i64) -> Result<StopAnswer, Error> {
+    /// Stops a task, and notes why, if the caller says it.
+    pub(crate) async fn stop_task(
+        &self,
+        task: i64,
+        why: Option<String>,
+    ) -> Result<StopAnswer, Error> {
         let partition = Partition::of_id(task, self.engines.partitions());
-        if let Some(state) = self.call_owner(partition, StopTask { task: TaskId(task) }).await? {
+        let stop = StopTask { task: TaskId(task), why };
+        if let Some(state) = self.call_owner(partition, stop).await? {
             return Ok(StopAnswer { stopped: true, state: state.into() });
         }
         let row = self.store.task(TaskId(task)).await?.ok_or_else(|| unknown(task))?;

@@ -89,16 +89,23 @@ impl LogArchive for Server {
             request.into_inner();
         let (task, attempt) = (TaskId(task), AttemptId(attempt));
         let claim = Claim { task, attempt, created_at };
-        let name = self.name(&executor, claim).await?;
+        let uploads = &self.ops.metrics.uploads;
+        let name = self.name(&executor, claim).await.inspect_err(|_| uploads.refused())?;
+        let compressed = gzip.len();
         let piece = NewPiece { offset, length, gzip: gzip.into(), last };
         match self.archive.keep(name, piece).await {
             Ok(kept) => {
+                uploads.kept(length, compressed);
                 self.failing.ends();
                 let (next_offset, is_full) = (kept.next_offset, kept.is_full);
                 Ok(Response::new(v1::LogKept { next_offset, is_full }))
             }
-            Err(err @ NotKept::Invalid(_)) => Err(Status::invalid_argument(err.to_string())),
+            Err(err @ NotKept::Invalid(_)) => {
+                uploads.refused();
+                Err(Status::invalid_argument(err.to_string()))
+            }
             Err(NotKept::Failed(err)) => {
+                uploads.failed();
                 self.failing.begins(&err);
                 // Names of buckets and folders are not for executors.
                 Err(Status::unavailable("the coordinator's log store failed, see its log"))

@@ -16,7 +16,10 @@ mod round_trips;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use fastjob_core::wire::{
     MESSAGE_MAX,
@@ -125,8 +128,11 @@ impl ExecutorLink for Link {
         };
         let session = self.sessions.next_id();
         let executor = Arc::new(hello::read(session, hello, &self.limits)?);
-        let (queue, outbound) =
-            self.sessions.open(Arc::clone(&executor)).map_err(|err| refused(&executor, &err))?;
+        let (queue, outbound) = self
+            .sessions
+            .open(Arc::clone(&executor))
+            .map_err(|err| refused(&executor, &err, &self.ops.metrics))?;
+        self.ops.metrics.sessions.opened.fetch_add(1, Relaxed);
         let name = format!("{}/{}", executor.service, executor.executor);
         let open = OpenSession { id: session, executor, queue, hangup, link: self.clone() };
         let nodes = self.map.nodes();
@@ -135,6 +141,7 @@ impl ExecutorLink for Link {
         }
         self.sessions.claim(session, &self.engines.leases());
         self.ops.losses.forget(&open.executor.service, &open.executor.executor);
+        self.ops.handlers.opened(&open.executor);
         tracing::info!(executor = %name, session = session.0, "executor connected");
         for job in &open.executor.jobs {
             for unknown in self.ops.unknown_channels(job) {
@@ -153,6 +160,7 @@ impl ExecutorLink for Link {
             node: self.terms.node.clone(),
             partitions: self.engines.partitions(),
             says_farewell: true,
+            accepts_schemas: true,
             logs: self.archive.as_ref().and_then(|_| {
                 let ticket = self.sessions.ticket(session)?;
                 Some(v1::KeepsLogs { ticket })
@@ -256,6 +264,14 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
             Some(Ok(Heard::Pong(id))) => {
                 if let Some(took) = trips.end(id, Instant::now()) {
                     link.engines.tell_all(|| Event::RoundTrip(open.id, took));
+                }
+            }
+            Some(Ok(Heard::Schemas(schemas))) => {
+                let (handlers, id) = (link.ops.handlers.clone(), open.id);
+                // A megabyte of them takes milliseconds.
+                let reading = tokio::task::spawn_blocking(move || handlers.registered(id, schemas));
+                if let Err(err) = reading.await {
+                    break err.to_string();
                 }
             }
             Some(Ok(Heard::Reply(reply))) => link.sessions.answered(open.id, reply),

@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll},
 };
 
@@ -16,6 +16,7 @@ use super::{Link, round_trips::RoundTrips};
 use crate::{
     bounds::Hangup,
     clock::Clock,
+    metrics::Metrics,
     sessions::{Ended, OpenError, Queue, Sent, Unsent, to_wire},
 };
 
@@ -32,6 +33,7 @@ pub(super) struct OpenSession {
 impl Drop for OpenSession {
     fn drop(&mut self) {
         self.link.sessions.close(self.id);
+        self.link.ops.handlers.closed(self.id);
         self.link.engines.disconnected(self.id);
     }
 }
@@ -94,10 +96,14 @@ impl OpenSession {
 }
 
 /// Logs why an executor is rejected, and returns the status for it.
-pub(super) fn refused(executor: &Connected, err: &OpenError) -> Status {
+pub(super) fn refused(executor: &Connected, err: &OpenError, metrics: &Metrics) -> Status {
     match err {
-        OpenError::Taken(why) => Status::already_exists(why.clone()),
+        OpenError::Taken(why) => {
+            metrics.sessions.refused_name.fetch_add(1, Relaxed);
+            Status::already_exists(why.clone())
+        }
         OpenError::TooMany(why) => {
+            metrics.sessions.refused_limit.fetch_add(1, Relaxed);
             tracing::warn!(service = %executor.service, executor = %executor.executor, %why,
                 "executor rejected");
             Status::resource_exhausted(why.to_string())

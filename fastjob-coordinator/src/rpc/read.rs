@@ -25,6 +25,8 @@ pub(super) enum Heard {
     /// With the executor's uptime when the beat was sent.
     Beat(Beat, u64),
     Pong(u64),
+    /// The schemas of its handlers' params.
+    Schemas(Vec<v1::HandlerSchema>),
     Reply(v1::StatReply),
 }
 
@@ -52,6 +54,7 @@ pub(super) fn read(session: SessionId, message: from_executor::Message) -> Resul
     let event = match message {
         Wire::Hello(_) => return Err(Refused::SecondHello),
         Wire::StatReply(reply) => return Ok(Heard::Reply(reply)),
+        Wire::Schemas(schemas) => return Ok(Heard::Schemas(schemas.schemas)),
         Wire::Pong(pong) => return Ok(Heard::Pong(pong.id)),
         Wire::Holding(holding) => return Ok(Heard::Holding(read_holding(holding)?)),
         Wire::Beat(beat) => {

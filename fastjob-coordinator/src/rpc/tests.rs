@@ -27,6 +27,7 @@ fn heard(message: from_executor::Message) -> Result<String, Refused> {
         Heard::Holding(holding) => format!("{holding:?}"),
         Heard::Goodbye(returned) => format!("goodbye with {returned:?}"),
         Heard::Pong(id) => format!("pong {id}"),
+        Heard::Schemas(schemas) => format!("{} schemas", schemas.len()),
         Heard::Reply(_) => "a reply".to_owned(),
     })
 }

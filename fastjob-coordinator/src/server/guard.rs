@@ -5,13 +5,16 @@
 //! requests for a page of another site, also to a host name that the site's owner resolves to
 //! loopback (DNS rebinding). A proxy forwards the requests that it receives. Both are rejected.
 //!
+//! A browser that signed in to the console shows a cookie in place of the token. It counts for REST
+//! and for the console only, and for a request that changes something only if the browser says that
+//! it is for a page of the same origin. The console's own files need no token: without them, nobody
+//! could sign in.
+//!
 //! A request that passes authenticates its connection, see [`admission`](super::admission).
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+mod browser;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     extract::{ConnectInfo, Request},
@@ -20,18 +23,23 @@ use axum::{
 use fastjob_core::wire::ExecutorProof;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Uri,
-    header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE},
-    uri::Authority,
+    header::{AUTHORIZATION, WWW_AUTHENTICATE},
 };
 
+#[cfg(feature = "console")]
+pub(crate) use self::browser::is_for_foreign_page;
+use self::browser::{Page, is_asked_for_locally, is_read, is_visit, takes_cookies};
+pub(super) use self::browser::{is_of_console, is_open};
 use super::{
     admission::{NoRoom, Pass, Peer},
+    cookies::{Cookies, Shown},
     grpc,
     security::Token,
     wrong_tokens::WrongTokens,
 };
 use crate::{
-    api::{self, Kind, Problem, Trusted},
+    api::{HEALTH, Kind, Problem, Trusted},
+    metrics::Refused,
     ops::{Handshakes, NotProven, Question, Use},
     sessions::Sessions,
 };
@@ -84,6 +92,16 @@ enum Refusal {
          fastjob.toml, FASTJOB_TOKEN or --token"
     )]
     Proxied,
+    #[error("your session in the console has expired: sign in again")]
+    Expired,
+    #[error("the cookie of the console is not valid: sign in again")]
+    ForgedCookie,
+    #[error(
+        "with the cookie of the console, the coordinator accepts requests of its own pages only, and \
+         changes only if the browser says that they come from such a page: open the console at its \
+         own address, or send `Authorization: Bearer …` with the token"
+    )]
+    NotOwnPage,
     #[error("the session of this executor has ended")]
     NoSession,
     #[error(transparent)]
@@ -92,10 +110,16 @@ enum Refusal {
     NoRoom(NoRoom),
 }
 
+/// Attached to a response: somebody tried to sign in with a wrong token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WrongToken;
+
 /// The guard, and its counts of rejected requests.
 #[derive(Clone)]
 pub(crate) struct Door {
     guard: Guard,
+    /// With which browsers show that their users had the token.
+    cookies: Option<Cookies>,
     /// With which executors prove that they know the token instead of sending it.
     handshakes: Option<Arc<Handshakes>>,
     /// Whose tickets allow executors to send logs.
@@ -106,13 +130,18 @@ pub(crate) struct Door {
 impl From<Guard> for Door {
     fn from(guard: Guard) -> Self {
         let (sessions, wrong_tokens) = (Sessions::default(), WrongTokens::default());
-        Self { guard, handshakes: None, sessions, wrong_tokens }
+        Self { guard, cookies: None, handshakes: None, sessions, wrong_tokens }
     }
 }
 
 impl Door {
     pub(crate) fn new(guard: Guard, handshakes: Arc<Handshakes>, sessions: Sessions) -> Self {
         Self { handshakes: Some(handshakes), sessions, ..Self::from(guard) }
+    }
+
+    /// Also accepts these cookies.
+    pub(crate) fn with_cookies(self, cookies: Option<Cookies>) -> Self {
+        Self { cookies, ..self }
     }
 
     /// Checks a request, and adds an executor's proof to its extensions.
@@ -142,7 +171,30 @@ impl Door {
             request.extensions_mut().insert(proof);
             return Ok(());
         }
-        self.guard.judge(request.uri(), request.headers())
+        match self.guard.judge(request.uri(), request.headers()) {
+            Err(Refusal::NoToken) if !request.headers().contains_key(AUTHORIZATION) => {
+                self.judge_cookie(request)
+            }
+            Err(Refusal::ForeignPage) if is_visit(request) => Ok(()),
+            judged => judged,
+        }
+    }
+
+    /// Checks a request without a token.
+    fn judge_cookie(&self, request: &Request) -> Result<(), Refusal> {
+        let cookies = self.cookies.as_ref().filter(|_| takes_cookies(request));
+        let Some(cookies) = cookies else { return Err(Refusal::NoToken) };
+        match cookies.judge(request.headers()) {
+            Shown::Nothing => return Err(Refusal::NoToken),
+            Shown::Expired => return Err(Refusal::Expired),
+            Shown::Forged => return Err(Refusal::ForgedCookie),
+            Shown::Valid => {}
+        }
+        match Page::of(request.uri(), request.headers()) {
+            Page::Own => Ok(()),
+            Page::Unknown if is_read(request.method()) => Ok(()),
+            Page::Unknown | Page::Foreign => Err(Refusal::NotOwnPage),
+        }
     }
 }
 
@@ -168,24 +220,37 @@ pub(super) async fn stand<F: Future<Output = Response>>(
         Some(pass) => pass.authenticate(peer(&request)).map_err(Refusal::NoRoom),
         None => Ok(()),
     });
-    if judged.is_err_and(Refusal::is_wrong_token)
-        && let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>()
-    {
-        door.wrong_tokens.note(peer.ip());
+    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().copied();
+    if judged.is_err_and(Refusal::is_wrong_token) {
+        door.answer_late(address).await;
     }
     match judged {
         Ok(()) => {
             request.extensions_mut().insert(Trusted);
         }
-        Err(_) if api::is_open(request.uri().path()) => {}
+        Err(_) if HEALTH.contains(&request.uri().path()) => {}
+        Err(_) if matches!(door.guard, Guard::Token(_)) && is_open(&request) => {}
         Err(refusal) => {
-            if refusal.is_wrong_token() {
-                tokio::time::sleep(WRONG_TOKEN_DELAY).await;
-            }
-            return refusal.answer(request.headers());
+            let mut answer = refusal.answer(request.headers());
+            answer.extensions_mut().insert(Refused(refusal.name()));
+            return answer;
         }
     }
-    next(request).await
+    let response = next(request).await;
+    if response.extensions().get::<WrongToken>().is_some() {
+        door.answer_late(address).await;
+    }
+    response
+}
+
+impl Door {
+    /// Logs a wrong token, and delays its answer.
+    async fn answer_late(&self, address: Option<ConnectInfo<SocketAddr>>) {
+        if let Some(ConnectInfo(peer)) = address {
+            self.wrong_tokens.note(peer.ip());
+        }
+        tokio::time::sleep(WRONG_TOKEN_DELAY).await;
+    }
 }
 
 /// Passes a handshake call on: one at a time per connection, with a timeout, because its sender is
@@ -229,7 +294,7 @@ impl Guard {
                 Err(Refusal::Proxied)
             }
             Self::Local if !is_asked_for_locally(uri, headers) => Err(Refusal::ForeignHost),
-            Self::Local if !is_of_same_origin(uri, headers) => Err(Refusal::ForeignPage),
+            Self::Local if Page::of(uri, headers) == Page::Foreign => Err(Refusal::ForeignPage),
             Self::Local => Ok(()),
         }
     }
@@ -237,16 +302,35 @@ impl Guard {
 
 impl Refusal {
     fn is_wrong_token(self) -> bool {
-        matches!(self, Self::WrongToken | Self::NotProven(NotProven::WrongToken))
+        matches!(
+            self,
+            Self::WrongToken | Self::ForgedCookie | Self::NotProven(NotProven::WrongToken)
+        )
+    }
+
+    /// The reason as a value of a label.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::WrongToken => "wrong_token",
+            Self::ForeignHost => "foreign_host",
+            Self::ForeignPage => "foreign_page",
+            Self::Proxied => "proxied",
+            Self::NoSession => "no_session",
+            Self::NotProven(_) => "not_proven",
+            Self::NoRoom(_) => "no_room",
+        }
     }
 
     fn answer(self, headers: &HeaderMap) -> Response {
         let (kind, code) = match self {
-            Self::NoToken | Self::NoSession => (Kind::Unauthorized, tonic::Code::Unauthenticated),
+            Self::NoToken | Self::NoSession | Self::Expired | Self::ForgedCookie => {
+                (Kind::Unauthorized, tonic::Code::Unauthenticated)
+            }
             Self::WrongToken | Self::NotProven(_) => {
                 (Kind::WrongToken, tonic::Code::Unauthenticated)
             }
-            Self::ForeignHost | Self::ForeignPage | Self::Proxied => {
+            Self::ForeignHost | Self::ForeignPage | Self::Proxied | Self::NotOwnPage => {
                 (Kind::Forbidden, tonic::Code::PermissionDenied)
             }
             Self::NoRoom(_) => (Kind::Unavailable, tonic::Code::ResourceExhausted),
@@ -256,13 +340,14 @@ impl Refusal {
         }
         let mut response = Problem::new(kind, self.to_string()).into_response();
         let challenge = match self {
-            Self::NoToken => Some("Bearer realm=\"fastjob\""),
+            Self::NoToken | Self::Expired | Self::ForgedCookie => Some("Bearer realm=\"fastjob\""),
             Self::WrongToken => Some("Bearer realm=\"fastjob\", error=\"invalid_token\""),
             Self::NotProven(_)
             | Self::NoSession
             | Self::ForeignHost
             | Self::ForeignPage
             | Self::Proxied
+            | Self::NotOwnPage
             | Self::NoRoom(_) => None,
         };
         if let Some(challenge) = challenge {
@@ -283,39 +368,6 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Option<&[u8]> {
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let (scheme, token) = only(headers, AUTHORIZATION)?.split_at_checked("Bearer ".len())?;
     scheme.eq_ignore_ascii_case(b"bearer ").then_some(token.trim_ascii())
-}
-
-/// Whether every host name in the request is a name of this machine.
-fn is_asked_for_locally(uri: &Uri, headers: &HeaderMap) -> bool {
-    let in_uri = uri.authority().map(|authority| Some(authority.as_str()));
-    let in_headers = headers.get_all(HOST).iter().map(|host| host.to_str().ok());
-    let mut names = in_uri.into_iter().chain(in_headers).peekable();
-    names.peek().is_some() && names.all(|name| name.is_some_and(is_local))
-}
-
-fn is_local(authority: &str) -> bool {
-    let Ok(authority) = authority.parse::<Authority>() else { return false };
-    if authority.as_str().contains('@') {
-        return false;
-    }
-    let host = authority.host();
-    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    host.eq_ignore_ascii_case("localhost")
-        || address.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
-}
-
-/// Whether the request comes from a page of the same origin, or not from a browser.
-fn is_of_same_origin(uri: &Uri, headers: &HeaderMap) -> bool {
-    let mut sites = headers.get_all("sec-fetch-site").iter().peekable();
-    if sites.peek().is_some() {
-        return sites.all(|site| site == "same-origin" || site == "none");
-    }
-    let here = uri.authority().map(Authority::as_str);
-    let here = here.or_else(|| headers.get(HOST)?.to_str().ok());
-    headers.get_all(ORIGIN).iter().all(|origin| {
-        let from = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
-        from.zip(here).is_some_and(|((_, from), here)| from.eq_ignore_ascii_case(here))
-    })
 }
 
 #[cfg(test)]

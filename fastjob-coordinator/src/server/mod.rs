@@ -7,6 +7,7 @@
 
 mod admission;
 mod connection;
+mod cookies;
 mod files;
 mod grpc;
 mod guard;
@@ -27,8 +28,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "console")]
+pub(crate) use self::guard::{WrongToken, is_for_foreign_page};
+#[cfg(all(test, feature = "console"))]
+pub(crate) use self::shield::behind;
 use self::{admission::Admission, connection::Connections, rarely::Rarely};
 pub(crate) use self::{
+    cookies::{Cookies, Secure},
     files::FileLimit,
     guard::{Door, Guard},
     security::{Plaintext, TlsMode, Token, check_exposure},

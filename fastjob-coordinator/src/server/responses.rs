@@ -1,5 +1,5 @@
-//! Bounds the memory of requests and responses, except for health checks and for gRPC calls, which
-//! have their own bounds.
+//! Bounds the memory of requests and responses, except for health checks, for the console's files and
+//! for gRPC calls, which have their own bounds.
 
 use std::{
     net::SocketAddr,
@@ -17,10 +17,11 @@ use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use hyper::body::{Frame, SizeHint};
 
-use super::grpc;
+use super::{grpc, guard};
 use crate::{
     api::{CALL_MAX, HEALTH, Kind, Problem, longest_body},
     bounds::{Bounds, Hangup, Reserved, Watch},
+    metrics::Refused,
     ops::Question,
 };
 
@@ -33,14 +34,21 @@ pub(super) async fn bound<F: Future<Output = Response>>(
     mut request: Request,
     next: impl FnOnce(Request) -> F,
 ) -> Response {
-    // Health checks must be answered even while other requests use all the memory.
-    if grpc::is_spoken(request.headers()) || HEALTH.contains(&request.uri().path()) {
+    // Health checks must be answered even while other requests use all the memory. The console's
+    // files are in memory once, for all responses, and strangers who read them must not use up the
+    // memory of others.
+    let path = request.uri().path();
+    if grpc::is_spoken(request.headers()) || HEALTH.contains(&path) || guard::is_of_console(path) {
         return next(request).await;
     }
     let client = Client::of(&request, bounds.clone());
     let handled = match bounds.requests.reserve(REQUEST + body_bytes(&request)).await {
         Ok(reserved) => reserved,
-        Err(err) => return Problem::new(Kind::Unavailable, err.to_string()).into_response(),
+        Err(err) => {
+            let mut busy = Problem::new(Kind::Unavailable, err.to_string()).into_response();
+            busy.extensions_mut().insert(Refused("no_memory"));
+            return busy;
+        }
     };
     request.extensions_mut().insert(bounds.clone());
     let mut response = next(request).await;

@@ -1,10 +1,10 @@
 //! The layers around every request, REST and gRPC: the guard, memory bounds, and panic handling.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -19,18 +19,21 @@ use super::{
 use crate::{
     api::{self, Kind, Problem},
     bounds::Bounds,
+    metrics::{Metrics, Refused},
     ops::{Credential, Ops},
 };
 
 /// Maximum length of path and query in bytes.
 const URI_MAX: usize = 8 * 1024;
 
-/// Everything that the port serves: REST and the gRPC services, behind `door` and within `bounds`.
-pub(crate) fn app(ops: Ops, grpc: Router, door: Door, bounds: Bounds) -> Router {
+/// Everything that the port serves: REST, the gRPC services and the console, behind `door` and within
+/// `bounds`.
+pub(crate) fn app(ops: Ops, grpc: Router, console: Router, door: Door, bounds: Bounds) -> Router {
     let credential = Some(Arc::clone(ops.peers.credential()));
+    let metrics = ops.metrics.clone();
     // Two routers with fallbacks cannot be merged, and tonic's has one.
-    let routes = api::router(ops).merge(grpc.reset_fallback());
-    Shield { credential, door, bounds }.around(routes)
+    let routes = api::router(ops).merge(grpc.reset_fallback()).merge(console);
+    Shield { credential, door, bounds, metrics }.around(routes)
 }
 
 /// What is around every route. It is one layer: the router copies all layers for each request.
@@ -39,6 +42,7 @@ pub(super) struct Shield {
     pub(super) credential: Option<Arc<Credential>>,
     pub(super) door: Door,
     pub(super) bounds: Bounds,
+    pub(super) metrics: Metrics,
 }
 
 impl Shield {
@@ -47,21 +51,41 @@ impl Shield {
         routes.fallback(nothing_here).layer(shield)
     }
 
-    async fn pass(State(shield): State<Arc<Self>>, mut request: Request, next: Next) -> Response {
+    async fn pass(State(shield): State<Arc<Self>>, request: Request, next: Next) -> Response {
+        let began = Instant::now();
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        let method = request.method().clone();
+        let response = shield.answer(request, next).await;
+        if let Some(refused) = response.extensions().get::<Refused>() {
+            shield.metrics.requests.refused(*refused);
+        }
+        let route = route.as_ref().map(MatchedPath::as_str);
+        let (status, took) = (response.status().as_u16(), began.elapsed());
+        shield.metrics.requests.answered(route, method.as_str(), status, took);
+        response
+    }
+
+    async fn answer(&self, mut request: Request, next: Next) -> Response {
         // Runs before the guard, which requires a token.
-        let credential = shield.credential.as_ref();
+        let credential = self.credential.as_ref();
         if let Some(Err(problem)) = credential.map(|own| nodes::judge(own, &mut request)) {
             return problem.into_response();
         }
         let run = |request| bound_uri(request, next);
-        let bounded = |request| responses::bound(&shield.bounds, request, run);
-        let guarded = |request| guard::stand(&shield.door, request, bounded);
+        let bounded = |request| responses::bound(&self.bounds, request, run);
+        let guarded = |request| guard::stand(&self.door, request, bounded);
         let mut response = catch_panic(request, guarded).await;
         // Makes browsers hide responses from pages of other sites, even if a page only embeds them.
         let name = HeaderName::from_static("cross-origin-resource-policy");
         response.headers_mut().insert(name, HeaderValue::from_static("same-origin"));
         response
     }
+}
+
+/// Routes behind a door, as on the port.
+#[cfg(test)]
+pub(crate) fn behind(door: Door, routes: Router) -> Router {
+    Shield { credential: None, door, bounds: Bounds::of_tests() }.around(routes)
 }
 
 async fn nothing_here(uri: Uri, headers: HeaderMap) -> Response {
@@ -119,7 +143,8 @@ mod tests {
         let request = Request::get(uri).header(HOST, "localhost").header(CONTENT_TYPE, media);
         let request = request.body(Body::empty()).unwrap();
         let (door, bounds) = (Guard::Local.into(), Bounds::of_tests());
-        let shield = Shield { credential: None, door, bounds };
+        let metrics = Metrics::default();
+        let shield = Shield { credential: None, door, bounds, metrics };
         shield.around(routes).oneshot(request).await.unwrap()
     }
 

@@ -81,7 +81,12 @@ fn serve_within(
     let bound = Server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let (addr, stop) = (bound.local_addr(), CancellationToken::new());
     let entered = Arc::new(Notify::new());
-    let shield = Shield { credential: None, door: guard.into(), bounds };
+    let shield = Shield {
+        credential: None,
+        door: guard.into(),
+        bounds,
+        metrics: crate::metrics::Metrics::default(),
+    };
     let app = shield.around(routes(&entered));
     let served = tokio::spawn(bound.serve(app, tls, limits, stop.clone(), drain));
     Served { addr, stop, served, entered }

@@ -42,6 +42,8 @@ pub(crate) struct Sessions(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     next: AtomicU64,
+    /// Counts sessions that are opened or end.
+    changes: AtomicU64,
     limits: Limits,
     open: Mutex<Open>,
 }
@@ -142,6 +144,7 @@ impl Sessions {
         let outgoing = outbound.clone();
         let session = Session { executor, ticket, claimed, outbound: outgoing, questions };
         open.sessions.insert(id, session);
+        self.0.changes.fetch_add(1, Ordering::Relaxed);
         Ok((outbound, unsent))
     }
 
@@ -166,20 +169,32 @@ impl Sessions {
         open.sessions.iter().find(|(_, session)| seat(&session.executor)).map(|(id, _)| *id)
     }
 
+    /// How many executors are connected, and a number that changes with them.
+    pub(crate) fn count(&self) -> (usize, u64) {
+        (self.lock().sessions.len(), self.0.changes.load(Ordering::Relaxed))
+    }
+
     /// The descriptions of the connected executors.
     pub(crate) fn executors(&self) -> Vec<Arc<Connected>> {
         self.lock().sessions.values().map(|session| Arc::clone(&session.executor)).collect()
     }
 
+    /// How many sessions are open.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().sessions.len()
+    }
+
     /// Ends a session; its stream ends with it.
     pub(crate) fn close(&self, id: SessionId) {
         self.lock().remove(id);
+        self.0.changes.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Ends a session once its queued messages have been sent.
     pub(crate) fn finish(&self, id: SessionId) {
         if let Some(outbound) = self.lock().take_out(id) {
             outbound.finish();
+            self.0.changes.fetch_add(1, Ordering::Relaxed);
         }
     }
 

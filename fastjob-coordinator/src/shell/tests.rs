@@ -2,7 +2,7 @@
 
 use fastjob_core::{Job, JobDraft, TaskId};
 use fastjob_engine::{
-    Answer, Config, Connected, Limits, Message, SaveMode, SessionId, Start, StartAnswer,
+    Answer, Condition, Config, Connected, Limits, Message, SaveMode, SessionId, Start, StartAnswer,
     StopAnswer, When,
 };
 use futures_util::FutureExt;
@@ -35,7 +35,7 @@ fn handle() -> (EngineHandle, Inbox) {
 }
 
 async fn stop(engine: &EngineHandle) -> Result<StopAnswer, AskError> {
-    engine.ask(|answer| Command::Stop { task: TaskId(1), answer }).await
+    engine.ask(|answer| Command::Stop { task: TaskId(1), why: None, answer }).await
 }
 
 #[tokio::test]
@@ -101,6 +101,8 @@ fn started(permit: Permit, writer: WriterHandle) -> Started {
         writer,
         sessions: sessions.clone(),
         losses: crate::losses::Losses::new(std::time::Duration::ZERO),
+        figures: Figures::default(),
+        metrics: crate::metrics::Metrics::default(),
         permit,
         lease,
     };
@@ -115,7 +117,7 @@ fn started(permit: Permit, writer: WriterHandle) -> Started {
     let job = Box::new(Job::try_from(job).unwrap());
     let (answer, _wait) = oneshot::channel();
     let (mode, origin) = (SaveMode::Replace, Origin::Api);
-    let save = Command::Save { job, mode, origin, answer };
+    let save = Command::Save { job, mode, origin, condition: Condition::default(), answer };
     engine.handle(clock.now(), Event::Command(save), &mut effects);
     let ask = Start {
         job: "m".parse().unwrap(),
@@ -153,12 +155,13 @@ fn effects_are_dropped_once_the_deadline_has_passed() {
     machine.sleep(Duration::from_secs(60));
     let (answer, mut wait) = oneshot::channel();
     effects.answers.push(Answer::Stop(answer, None));
-    assert_eq!(around.carry_out(&mut effects), Err(Refused));
+    let share = Share::of(around.figures.clone());
+    assert_eq!(around.carry_out(&mut effects, &share), Err(Refused));
     assert!(is_silent(&mut stream) && effects.sends.is_empty());
     assert!(wait.try_recv().is_err(), "no caller gets an answer");
     // A late heartbeat begins a new generation; this engine belongs to the old one.
     deadline.begin(Duration::from_secs(3_600));
-    assert_eq!(around.carry_out(&mut effects), Err(Refused));
+    assert_eq!(around.carry_out(&mut effects, &share), Err(Refused));
 }
 
 #[tokio::test(start_paused = true)]
@@ -231,7 +234,7 @@ async fn a_call_fails_soon_after_the_store_begins_to_reject_writes() {
     let (health, watch) = watch::channel(Health::Well);
     let (engine, inbox) = EngineHandle::new(watch);
     let asked = tokio::spawn(async move {
-        engine.ask(|answer| Command::Stop { task: TaskId(1), answer }).await
+        engine.ask(|answer| Command::Stop { task: TaskId(1), why: None, answer }).await
     });
     tokio::task::yield_now().await;
     health.send_replace(Health::Failing { why: "the disk is full".to_owned() });

@@ -57,6 +57,9 @@ impl StatStore for Double {
     async fn stats(&self, filter: &StatFilter) -> Result<Vec<Bucket>> {
         self.store.stats(filter).await
     }
+    async fn stats_by_job(&self, from: i64, until: i64) -> Result<JobSums> {
+        self.store.stats_by_job(from, until).await
+    }
 }
 
 #[async_trait::async_trait]
@@ -143,6 +146,16 @@ impl JobStore for Double {
         bytes: u64,
     ) -> Result<JobPage> {
         self.store.jobs(after, limit, bytes).await
+    }
+}
+
+#[async_trait::async_trait]
+impl VersionStore for Double {
+    async fn versions(&self, job: JobId, before: i64, limit: u32) -> Result<Vec<JobVersion>> {
+        self.store.versions(job, before, limit).await
+    }
+    async fn deleted_job(&self, service: &ServiceName, name: &JobName) -> Result<Option<JobId>> {
+        self.store.deleted_job(service, name).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, collections::HashSet, sync::Arc, time::Duration};
 
-use fastjob_core::{Cause, ExecutorName, JobId, ServiceName, TaskId, TaskState};
+use fastjob_core::{Cause, ExecutorName, FailReason, JobId, ServiceName, TaskId, TaskState};
 use jiff::Timestamp;
 
 /// Tasks that a list looks at before it ends a page.
@@ -88,6 +88,11 @@ pub(crate) struct TaskFilter {
     pub(crate) until: Option<Timestamp>,
     /// Tasks with an attempt whose message contains this. Upper and lower case of ASCII are equal.
     pub(crate) text: Option<String>,
+    /// Tasks with an attempt that failed for one of these reasons; empty for all.
+    pub(crate) reasons: Vec<FailReason>,
+    /// Tasks with an attempt that started at least so long after it was due, or has ended so late
+    /// without a start. All open tasks may match: whether they wait is what the engines know.
+    pub(crate) late: Option<Duration>,
     /// Ended tasks that took at least this long from their start.
     pub(crate) min_run_time: Option<Duration>,
     pub(crate) order: Order,
@@ -126,9 +131,15 @@ impl TaskFilter {
         self.min_run_time.is_some() || self.order == Order::RunTime
     }
 
+    /// Whether one attempt of a task has to match, besides the executor.
+    pub(crate) fn asks_of_attempts(&self) -> bool {
+        self.text.is_some() || self.late.is_some() || !self.reasons.is_empty()
+    }
+
     /// Whether it selects ended tasks by what only their rows say.
     pub(crate) fn needs_rows(&self) -> bool {
-        let has_rows = self.executor.is_some() || !self.causes.is_empty() || self.text.is_some();
+        let has_rows =
+            self.executor.is_some() || !self.causes.is_empty() || self.asks_of_attempts();
         has_rows || self.jobs.is_some() || self.needs_run_time()
     }
 

@@ -29,6 +29,7 @@ mod stats;
 #[cfg(test)]
 mod suite;
 mod unreadable;
+mod versions;
 pub(crate) mod writer;
 
 use std::collections::HashMap;
@@ -53,7 +54,9 @@ pub(crate) use self::{
     key::{ClusterKey, unhex},
     repair::{Marks, RepairStore, Survey},
     retention::RetentionStore,
+    stats::{Bucket, JobSums, Measure, StatFilter, StatStore, Stats, Subject},
     stats::{Bucket, Measure, StatFilter, StatStore, Stats, Subject},
+    versions::{JobVersion, VERSIONS_MOST, VersionStore},
 };
 pub(crate) use fastjob_engine::record::{
     AlarmKind, Attempt, ChildStart, Commit, EndedAttempt, EndedShard, JobLink, JobRow, Lease,
@@ -234,6 +237,7 @@ pub(crate) trait Store:
     + RetentionStore
     + LoadStore
     + JobStore
+    + VersionStore
     + TaskStore
     + StatStore
     + AlarmStore
@@ -249,6 +253,7 @@ impl<T> Store for T where
         + RetentionStore
         + LoadStore
         + JobStore
+        + VersionStore
         + TaskStore
         + StatStore
         + AlarmStore

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Commit, CommitStore, Error, Lease, Partition};
+use crate::metrics::Metrics;
 
 /// Most rows in one transaction, so that it does not delay the next for long.
 const ROWS: usize = 20_000;
@@ -95,6 +96,7 @@ pub(crate) struct Writer {
     over: HashMap<Partition, i64>,
     commits: mpsc::UnboundedReceiver<(u64, Commit)>,
     health: watch::Sender<Health>,
+    metrics: Metrics,
 }
 
 impl Writer {
@@ -102,9 +104,20 @@ impl Writer {
         let (commits, inbox) = mpsc::unbounded_channel();
         let (health, watch) = watch::channel(Health::Well);
         (
-            Self { store, over: HashMap::new(), commits: inbox, health },
+            Self {
+                store,
+                over: HashMap::new(),
+                commits: inbox,
+                health,
+                metrics: Metrics::default(),
+            },
             WriterHandle { commits, health: watch },
         )
+    }
+
+    /// Counts what it writes.
+    pub(crate) fn counting(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Writes until `stop` is cancelled, then writes what was submitted before.
@@ -144,7 +157,10 @@ impl Writer {
                 left = self.gather(&mut group);
             }
             shared = group.commits.len() > 1;
-            self.write(group, &stop, &listener).await?;
+            self.metrics.commits.begin();
+            let written = self.write(group, &stop, &listener).await;
+            self.metrics.commits.end();
+            written?;
         }
     }
 
@@ -176,7 +192,10 @@ impl Writer {
             if group.commits.is_empty() {
                 continue;
             }
+            let began = tokio::time::Instant::now();
             let Err(err) = self.store.commit(&group.commits).await else {
+                let (rows, bytes) = group.size();
+                self.metrics.commits.written(group.commits.len(), rows, bytes, began.elapsed());
                 self.is_well();
                 listener.durable(&group.ids);
                 (wait, refusals) = (FIRST_WAIT, 0);
@@ -189,6 +208,7 @@ impl Writer {
                 parts.push(group);
                 continue;
             }
+            self.metrics.commits.failed();
             let why = chain(&err);
             if matches!(err, Error::Behind) {
                 tracing::error!(error = why, "the coordinator cannot continue on this store");
@@ -296,6 +316,19 @@ impl Group {
         None
     }
 
+    /// The approximate rows and bytes. A group that was split has no sums.
+    fn size(&self) -> (usize, usize) {
+        match (self.rows, self.bytes) {
+            (0, 0) => {
+                let commits = self.commits.iter();
+                commits.fold((0, 0), |(rows, bytes), commit| {
+                    (rows + commit.rows(), bytes + commit.bytes())
+                })
+            }
+            sums => sums,
+        }
+    }
+
     fn retain(&mut self, is_kept: impl Fn(&Lease) -> bool) {
         self.ids.retain(|(lease, _)| is_kept(lease));
         self.commits.retain(|commit| is_kept(&commit.lease));
@@ -305,6 +338,7 @@ impl Group {
     fn split_off_half(&mut self) -> Self {
         let half = self.commits.len() / 2;
         let (ids, commits) = (self.ids.split_off(half), self.commits.split_off(half));
+        (self.rows, self.bytes) = (0, 0);
         Self { ids, commits, ..Self::default() }
     }
 }

@@ -56,6 +56,12 @@ pub const LOG_PIECE_MAX: usize = 1024 * 1024;
 /// Maximum bytes of a compressed piece: text that does not compress becomes slightly longer.
 pub const LOG_GZIP_MAX: usize = LOG_PIECE_MAX + 16 * 1024;
 
+/// Maximum bytes of the JSON schema of one handler's param.
+pub const SCHEMA_MAX: usize = 64 * 1024;
+
+/// Maximum bytes of all schemas of one executor.
+pub const SCHEMAS_MAX: usize = 1024 * 1024;
+
 /// A message with a value that this protocol does not define.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the peer sent {what} {value}, which protocol {PROTOCOL} does not define")]

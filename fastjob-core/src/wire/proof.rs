@@ -53,6 +53,11 @@ impl ExecutorKey {
         Self(pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(token.as_bytes(), SALT, ITERATIONS))
     }
 
+    /// A key for another use of the token. Neither this key nor the token can be computed from it.
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        mac(&self.0, &[b"derive", purpose.as_bytes()])
+    }
+
     /// Creates an executor's proof for the node that sent `node_nonce`.
     pub fn prove(
         &self,

@@ -143,6 +143,7 @@ impl Engine {
     ) {
         let Some(job) = self.alarmed_job(id) else { return };
         let alarm = self.journal.new_id();
+        self.tally.raised(text.kind);
         self.journal.commit().alarms.push(AlarmRow {
             id: alarm,
             job: id,

@@ -82,6 +82,7 @@ impl Engine {
             | Command::Open { .. }
             | Command::Live { .. }
             | Command::CountOpen { .. }
+            | Command::Survey { .. }
             | Command::Lives { .. }
             | Command::Executors { .. } => Vec::new(),
         }

@@ -13,8 +13,8 @@ use crate::{
 impl Engine {
     pub(super) fn command(&mut self, now: Now, command: Command, out: &mut Effects) {
         match command {
-            Command::Save { job, mode, origin, answer } => {
-                let saved = self.save(now, *job, mode, origin);
+            Command::Save { job, mode, origin, condition, answer } => {
+                let saved = self.save(now, *job, (mode, origin), &condition);
                 self.answer_save(answer, saved, out);
             }
             Command::Apply { ask, answer } => match self.apply(now, &ask) {
@@ -23,16 +23,16 @@ impl Engine {
                 }
                 tried => out.answers.push(Answer::Apply(answer, tried)),
             },
-            Command::Delete { job, only, answer } => {
-                let deleted = self.delete(now, &job, only);
+            Command::Delete { job, only, condition, answer } => {
+                let deleted = self.delete(now, &job, only, &condition);
                 self.answer_save(answer, deleted, out);
             }
-            Command::Switch { job, to, answer } => {
-                let switched = self.switch(now, &job, to);
+            Command::Switch { job, to, condition, answer } => {
+                let switched = self.switch(now, &job, to, &condition);
                 self.answer_save(answer, switched, out);
             }
-            Command::Release { job, answer } => {
-                let released = self.release(now, &job);
+            Command::Release { job, condition, answer } => {
+                let released = self.release(now, &job, &condition);
                 self.answer_save(answer, released, out);
             }
             Command::Start { ask, answer } => match self.start(now, ask) {
@@ -47,8 +47,13 @@ impl Engine {
                 Ok(done) => self.journal.answer_when_durable(Answer::Backfill(answer, Ok(done))),
                 Err(refused) => out.answers.push(Answer::Backfill(answer, Err(refused))),
             },
-            Command::Stop { task, answer } => {
+            Command::Stop { task, why, answer } => {
                 let stopped = self.stop_task(now, task, "stopped before it was sent", out);
+                if stopped.is_some()
+                    && let Some(why) = why
+                {
+                    self.journal.commit().notes.push((task, why));
+                }
                 self.journal.answer_when_durable(Answer::Stop(answer, stopped));
             }
             Command::Open { ask, answer } => {
@@ -63,6 +68,9 @@ impl Engine {
             Command::CountOpen { jobs, answer } => {
                 let counts = jobs.into_iter().filter_map(|job| self.count_open(job)).collect();
                 out.answers.push(Answer::CountOpen(answer, counts));
+            }
+            Command::Survey { answer } => {
+                out.answers.push(Answer::Survey(answer, self.survey(now)));
             }
             Command::Lives { answer } => {
                 let lives = self.fleet.ids().collect();

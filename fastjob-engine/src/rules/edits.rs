@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::{
     answer::{JobRefused, SaveDone},
     engine::Engine,
-    event::{Edit, Now, SaveMode, Switch},
+    event::{Condition, Edit, Now, SaveMode, Switch, Version},
     record::{JobRow, Origin, Overrides},
     state::catalog::JobEntry,
 };
@@ -56,8 +56,16 @@ fn overridden(code: &Arc<Job>, job: &Job, kept: Overrides) -> (Job, Owner) {
 
 impl Engine {
     /// A save of one job.
-    pub(super) fn decide(&self, now: Now, job: Job, mode: SaveMode, origin: Origin) -> Decision {
-        match self.known(&job) {
+    pub(super) fn decide(
+        &self,
+        now: Now,
+        job: Job,
+        (mode, origin): (SaveMode, Origin),
+        condition: &Condition,
+    ) -> Decision {
+        let known = self.known(&job);
+        condition.check(job.path(), known.as_ref().and_then(Version::of))?;
+        match known {
             None => match origin {
                 Origin::Api => self.decide_new(now, job, Owner::of_a_person(None)),
                 Origin::Code => {
@@ -78,8 +86,7 @@ impl Engine {
     /// A job of [`Command::Apply`](crate::Command::Apply).
     pub(super) fn decide_applied(&self, now: Now, edit: &Edit) -> Decision {
         let known = self.known(&edit.job);
-        let living = known.as_ref().filter(|row| row.deleted_at.is_none());
-        if living.map(|row| row.revision) != edit.from {
+        if known.as_ref().and_then(Version::of) != edit.from {
             return Err(JobRefused::Changed(edit.job.path().to_string()));
         }
         let job = Job::clone(&edit.job);
@@ -165,15 +172,28 @@ impl Engine {
         self.decide_update(now, row, job, owner)
     }
 
-    pub(super) fn decide_switch(&self, now: Now, path: &JobPath, to: Switch) -> Decision {
+    pub(super) fn decide_switch(
+        &self,
+        now: Now,
+        path: &JobPath,
+        to: Switch,
+        condition: &Condition,
+    ) -> Decision {
         let row = self.living(path)?;
+        condition.check(row.job.path(), Version::of(&row))?;
         let job = Job { enabled: to == Switch::On, ..(*row.job).clone() };
         self.decide_edited(now, row, job, Overrides { enabled: true, alarms: false })
     }
 
     /// The definition of the code. The job stays enabled or disabled.
-    pub(super) fn decide_release(&self, now: Now, path: &JobPath) -> Decision {
+    pub(super) fn decide_release(
+        &self,
+        now: Now,
+        path: &JobPath,
+        condition: &Condition,
+    ) -> Decision {
         let row = self.living(path)?;
+        condition.check(row.job.path(), Version::of(&row))?;
         let Some(code) = row.code().cloned() else {
             return Err(JobRefused::NoCode(row.job.path().to_string()));
         };

@@ -18,7 +18,7 @@ use crate::{
     answer::{ConnectAnswer, Declared, SaveDone},
     effect::{Effects, Message},
     engine::Engine,
-    event::{Beat, Connected, DrainedSet, Held, Now, SaveMode, SessionId},
+    event::{Beat, Condition, Connected, DrainedSet, Held, Now, SaveMode, SessionId},
     maps::Map,
     notice::{Gone, GoneWhy, NAMED_MOST, Notice},
     record::{LifeId, Origin},
@@ -88,7 +88,8 @@ impl Engine {
                 declared.parents.push(job);
                 continue;
             }
-            match self.save(now, Job::clone(&job), SaveMode::Replace, Origin::Code) {
+            let (saved, how) = (Job::clone(&job), (SaveMode::Replace, Origin::Code));
+            match self.save(now, saved, how, &Condition::Unconditional) {
                 Ok((SaveDone::Noted, row)) => declared.noted.push(row),
                 Ok(_) => {}
                 Err(err) => declared.refused.push(format!("{}: {err}", job.name)),
@@ -160,8 +161,8 @@ impl Engine {
             let Some(open) = self.attempts.get_mut(attempt).filter(here) else { continue };
             if let Some(state) = attempt::next(open.state, AttemptEvent::Started) {
                 let created_at = open.row.created_at;
-                open.state = state;
                 open.started_at = Some(at.clamp(created_at, now.wall.max(created_at)));
+                self.attempts.set_state(attempt, state);
                 self.attempts.move_task(attempt, TaskEvent::AttemptStarted);
                 self.await_end(now, attempt);
                 self.watch_run(now, attempt);

@@ -10,9 +10,10 @@ use fastjob_core::{Job, JobId, JobPath};
 use crate::{
     answer::{JobRefused, SaveAnswer, SaveDone},
     engine::Engine,
-    event::{Now, SaveMode, SavedRow, Switch},
+    event::{Condition, Now, SaveMode, SavedRow, Switch, Version},
     record::{JobRow, Origin},
     rules::edits::Decided,
+    state::catalog::JobEntry,
 };
 
 impl Engine {
@@ -21,22 +22,33 @@ impl Engine {
         &mut self,
         now: Now,
         job: Job,
-        mode: SaveMode,
-        origin: Origin,
+        how: (SaveMode, Origin),
+        condition: &Condition,
     ) -> SaveAnswer {
-        let decided = self.decide(now, job, mode, origin)?;
+        let decided = self.decide(now, job, how, condition)?;
         Ok(self.enact(now, decided))
     }
 
     /// Enables or disables a job's schedule.
-    pub(super) fn switch(&mut self, now: Now, path: &JobPath, to: Switch) -> SaveAnswer {
-        let decided = self.decide_switch(now, path, to)?;
+    pub(super) fn switch(
+        &mut self,
+        now: Now,
+        path: &JobPath,
+        to: Switch,
+        condition: &Condition,
+    ) -> SaveAnswer {
+        let decided = self.decide_switch(now, path, to, condition)?;
         Ok(self.enact(now, decided))
     }
 
     /// Gives the definition of a job back to the code. The job stays enabled or disabled.
-    pub(super) fn release(&mut self, now: Now, path: &JobPath) -> SaveAnswer {
-        let decided = self.decide_release(now, path)?;
+    pub(super) fn release(
+        &mut self,
+        now: Now,
+        path: &JobPath,
+        condition: &Condition,
+    ) -> SaveAnswer {
+        let decided = self.decide_release(now, path, condition)?;
         Ok(self.enact(now, decided))
     }
 
@@ -115,11 +127,19 @@ impl Engine {
 
     /// Deletes a job: planned fires are cancelled, waiting attempts are stopped, running ones may
     /// finish.
-    pub(super) fn delete(&mut self, now: Now, path: &JobPath, only: Option<JobId>) -> SaveAnswer {
+    pub(super) fn delete(
+        &mut self,
+        now: Now,
+        path: &JobPath,
+        only: Option<JobId>,
+        condition: &Condition,
+    ) -> SaveAnswer {
         let id = self.catalog.resolve(path)?;
         if only.is_some_and(|only| only != id) {
             return Err(JobRefused::Unknown(path.to_string()));
         }
+        let current = self.catalog.get(id).map(JobEntry::row);
+        condition.check(path, current.as_ref().and_then(Version::of))?;
         let parents = self.catalog.parents(id);
         if !parents.is_empty() {
             return Err(JobRefused::IsChild { parents });

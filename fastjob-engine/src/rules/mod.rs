@@ -23,5 +23,6 @@ mod retention;
 mod settle;
 mod spread;
 mod start;
+mod survey;
 mod tasks;
 mod waits;

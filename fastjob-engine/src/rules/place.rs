@@ -212,8 +212,8 @@ impl Engine {
 
     /// Resets an attempt that was placed or sent and did not arrive, so that it is placed again.
     pub(super) fn unplace(&mut self, now: Now, attempt: AttemptId) {
+        self.attempts.set_state(attempt, AttemptState::Planned);
         let Some(open) = self.attempts.get_mut(attempt) else { return };
-        open.state = AttemptState::Planned;
         open.started_at = None;
         let job = open.row.job;
         if self.catalog.job(job).is_some_and(|job| job.block.replaces_across_the_cluster()) {
@@ -293,6 +293,7 @@ impl Engine {
         let Some(job) = self.catalog.job(open.row.job) else { return };
         let Some(state) = attempt::next(open.state, AttemptEvent::Dispatched) else { return };
         open.state = state;
+        self.tally.count().dispatched += 1;
         let start = StartAttempt {
             row: open.row,
             job: std::sync::Arc::clone(job),

@@ -200,6 +200,7 @@ impl Engine {
             self.misfire(now, id)
         } else {
             entry.set_cursor(fire_at);
+            self.tally.count().fires_planned += 1;
             let new = NewTask::new(id, Cause::Schedule, due_at);
             self.new_task(now, NewTask { fire_at: Some(fire_at), ..new });
             1
@@ -222,6 +223,9 @@ impl Engine {
             self.journal.commit().anchors.push((id, now.wall));
         }
         let made = plan.caught_up.len() + plan.in_time.len() + usize::from(plan.skipped.is_some());
+        let tally = self.tally.count();
+        tally.fires_planned += plan.in_time.len() as u64;
+        tally.fires_caught_up += plan.caught_up.len() as u64;
         if let Some(missed) = plan.skipped {
             self.record_skipped(now, id, &missed);
         }
@@ -251,6 +255,8 @@ impl Engine {
             ),
         };
         self.alarm_missed(now, job, task, &note);
+        self.tally.count().fires_skipped += missed.count.number;
+        self.tally.task_ended(TaskState::Skipped, self.catalog.job(job), job, None);
         let new = NewTask::new(job, Cause::Misfire, now.wall);
         let new = NewTask { fire_at: Some(missed.first), ..new };
         let service = self.catalog.service_key(new.job);
@@ -269,6 +275,7 @@ impl Engine {
         if matches!(new.cause, Cause::Schedule | Cause::Misfire) {
             entry.scheduled += 1;
         }
+        self.tally.created(new.cause);
         // A start on a given executor has one shard.
         let spreads = entry.job().shard != ShardStrategy::One && new.wanted.is_none();
         let shard = if spreads { NOT_SPREAD } else { Shard::WHOLE };
@@ -322,6 +329,8 @@ impl Engine {
             self.journal.commit().anchors.push((new.job, entry.anchor()));
         }
         self.alarm_missed(now, new.job, task, &note);
+        self.tally.count().over_limit += 1;
+        self.tally.task_ended(TaskState::Skipped, self.catalog.job(new.job), new.job, None);
         let service = self.catalog.service_key(new.job);
         self.journal.commit().planned.push(new.skipped(task, now, note, service));
     }

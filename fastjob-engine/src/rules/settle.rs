@@ -147,6 +147,8 @@ impl Engine {
         let (task_state, task_result) = self.task_after(&open, &outcome, retry.is_some());
         let ended = task_state.filter(|state| state.is_final());
         if let Some(end) = ended {
+            self.ended.all += 1;
+            self.ended.failed += u64::from(end == TaskState::Failed);
             let result = task_result.as_deref().or(outcome.result.as_deref());
             let refused = self.start_children(now, &open, end, result);
             let reason = outcome.end.reason().map(FailReason::as_str);
@@ -154,14 +156,21 @@ impl Engine {
             self.alarm_end(now, &open, end, &why);
         }
         let checkpoint = outcome.checkpoint.take();
+        let end = outcome.end;
         let mut row = ended_row(now, &open, state, outcome, task_state, task_result);
         row.service = ended.and_then(|_| self.catalog.service_key(open.row.job));
+        self.tally.attempt_ended(&open.row, end, &row);
+        if let Some(state) = ended {
+            let job = self.catalog.job(open.row.job);
+            self.tally.task_ended(state, job, open.row.job, Some(&row));
+        }
         self.journal.commit().ended.push(row);
         if let Some(life) = reported_by {
             self.journal.follow_settled(life, open.held());
         }
         self.attempts.leave_task(&open.row);
         if let Some(delay) = retry {
+            self.tally.count().retried += 1;
             self.keep_last_checkpoint(&mut open, checkpoint);
             self.retry(now, open, delay);
             Some(Retried::Yes)

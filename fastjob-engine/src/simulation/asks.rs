@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::{jobs::name, world::World};
 use crate::{
-    Command, Directory, Event, SaveMode, Switch,
+    Command, Condition, Directory, Event, SaveMode, Switch,
     record::{JobLink, Origin, Partition},
 };
 
@@ -30,7 +30,8 @@ impl World {
         let partition = self.partition_of(job.name.as_str());
         let (answer, _) = oneshot::channel();
         let (job, mode, origin) = (Box::new(job), SaveMode::Replace, Origin::Api);
-        let command = Command::Save { job, mode, origin, answer };
+        let command =
+            Command::Save { job, mode, origin, condition: Condition::Unconditional, answer };
         match self.owner(partition).filter(|_| self.shape.partitions > 1) {
             Some(m) => {
                 let others = Directory::new(self.store.jobs.values().filter_map(JobLink::of));
@@ -45,7 +46,10 @@ impl World {
         let partition = self.partition_of(job);
         self.witness.off_since.remove(job);
         self.disabled.retain(|(_, other, _)| other != job);
-        self.command(partition, Command::Switch { job: name(job), to, answer });
+        self.command(
+            partition,
+            Command::Switch { job: name(job), to, condition: Condition::Unconditional, answer },
+        );
         if to == Switch::Off {
             self.disabled.push((wait, job.to_owned(), partition));
         }

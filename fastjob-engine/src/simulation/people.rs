@@ -10,7 +10,9 @@ use super::{
     jobs::{self, name},
     world::World,
 };
-use crate::{Command, Part, Rerun, Start, StartKey, Switch, When, record::LifeId, rerun_key};
+use crate::{
+    Command, Condition, Part, Rerun, Start, StartKey, Switch, When, record::LifeId, rerun_key,
+};
 
 impl World {
     pub(super) fn people(&mut self, dice: &mut SmallRng) {
@@ -28,7 +30,15 @@ impl World {
                 if dice.random_bool(0.3) {
                     let (answer, _) = oneshot::channel();
                     let partition = self.partition_of(job.as_str());
-                    self.command(partition, Command::Delete { job, only: None, answer });
+                    self.command(
+                        partition,
+                        Command::Delete {
+                            job,
+                            only: None,
+                            condition: Condition::Unconditional,
+                            answer,
+                        },
+                    );
                 } else {
                     self.save(jobs::edited(dice.random_range(0..4)));
                 }
@@ -46,7 +56,7 @@ impl World {
                     let task = open[dice.random_range(0..open.len())];
                     let (answer, _) = oneshot::channel();
                     let partition = self.partition_of_id(task.0);
-                    self.command(partition, Command::Stop { task, answer });
+                    self.command(partition, Command::Stop { task, why: None, answer });
                 }
             }
         }

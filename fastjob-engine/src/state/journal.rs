@@ -231,6 +231,11 @@ impl Journal {
         Some((id, commit))
     }
 
+    /// The rows of the commits that are handed over and not durable.
+    pub(crate) fn rows_in_flight(&self) -> usize {
+        self.unwritten
+    }
+
     /// Marks a commit as durable, and returns what follows from it.
     pub(crate) fn durable(&mut self, id: CommitId) -> Vec<Follow> {
         let Some(done) = self.in_flight.remove(&id) else { return Vec::new() };

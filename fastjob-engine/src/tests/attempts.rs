@@ -81,7 +81,7 @@ fn a_task_stopped_between_two_attempts_of_a_shard_ends_as_stopped() {
     story.finish(1, shards[1], End::Failed(FailReason::Error));
     let (answer, mut wait) = oneshot::channel();
     let task = story.store.attempts[&first].new.row.task;
-    story.tell(Event::Command(Command::Stop { task, answer }));
+    story.tell(Event::Command(Command::Stop { task, why: None, answer }));
     assert_eq!(wait.try_recv().unwrap(), Some(TaskState::Stopped));
     assert_eq!(story.task_state(first), TaskState::Stopped);
 }

@@ -8,7 +8,8 @@ use tokio::sync::oneshot;
 
 use super::story::{Story, job};
 use crate::{
-    Beat, Command, Effects, Event, SaveMode, SessionId, When, record::Origin, state::attempts::Step,
+    Beat, Command, Condition, Effects, Event, SaveMode, SessionId, When, record::Origin,
+    state::attempts::Step,
 };
 
 #[test]
@@ -67,7 +68,7 @@ fn a_stopped_delayed_start_leaves_no_state_behind() {
         let attempt = story.start_at("m", when);
         let (answer, _wait) = oneshot::channel();
         let task = fastjob_core::TaskId(attempt.0);
-        story.tell(Event::Command(Command::Stop { task, answer }));
+        story.tell(Event::Command(Command::Stop { task, why: None, answer }));
     }
     let engine = &story.engine;
     assert!(engine.attempts.indexes().iter().all(|(_, size)| *size == 0));
@@ -129,7 +130,12 @@ fn delayed(count: usize) -> Story {
 fn the_delayed_starts_of_a_deleted_job_end_in_slices() {
     let mut story = delayed(2_500);
     let (answer, _wait) = oneshot::channel();
-    let command = Command::Delete { job: "m".parse().unwrap(), only: None, answer };
+    let command = Command::Delete {
+        job: "m".parse().unwrap(),
+        only: None,
+        condition: Condition::Unconditional,
+        answer,
+    };
     let mut effects = Effects::default();
     story.engine.handle(story.now, Event::Command(command), &mut effects);
     let mut steps = 0;
@@ -166,7 +172,13 @@ fn missed(jobs: usize, strategy: &str) -> (Story, usize) {
         );
         let (answer, _wait) = oneshot::channel();
         let (job, mode) = (Box::new(job(&json)), SaveMode::Replace);
-        let save = Command::Save { job, mode, origin: Origin::Api, answer };
+        let save = Command::Save {
+            job,
+            mode,
+            origin: Origin::Api,
+            condition: Condition::Unconditional,
+            answer,
+        };
         story.tell(Event::Command(save));
     }
     let before = story.store.attempts.len();

@@ -8,7 +8,8 @@ use tokio::sync::oneshot;
 
 use super::story::Story;
 use crate::{
-    Command, Event, SaveAnswer, StartAttempt, Switch, record::Origin, rules::early::EARLY,
+    Command, Condition, Event, SaveAnswer, StartAttempt, Switch, record::Origin,
+    rules::early::EARLY,
 };
 
 const EACH_SECOND: &str = r#"{"name": "m", "handler": "h", "schedule": {"fixed_rate": "1s"}}"#;
@@ -36,7 +37,12 @@ fn sent_within(story: &mut Story, millis: i64) -> Vec<StartAttempt> {
 fn switch(story: &mut Story, to: Switch) -> oneshot::Receiver<SaveAnswer> {
     let (answer, wait) = oneshot::channel();
     let job = "m".parse().unwrap();
-    story.tell(Event::Command(Command::Switch { job, to, answer }));
+    story.tell(Event::Command(Command::Switch {
+        job,
+        to,
+        condition: Condition::Unconditional,
+        answer,
+    }));
     wait
 }
 
@@ -138,6 +144,7 @@ fn other_jobs_change_at_once() {
     story.tell(Event::Command(Command::Delete {
         job: "other".parse().unwrap(),
         only: None,
+        condition: Condition::Unconditional,
         answer,
     }));
     assert!(wait.try_recv().unwrap().is_ok());
@@ -177,7 +184,7 @@ fn a_fire_can_be_stopped_before_it_is_due() {
     let mut story = begin(EACH_SECOND);
     let sent = sent_within(&mut story, 990)[0].row;
     let (answer, mut wait) = oneshot::channel();
-    story.tell(Event::Command(Command::Stop { task: sent.task, answer }));
+    story.tell(Event::Command(Command::Stop { task: sent.task, why: None, answer }));
     wait.try_recv().unwrap().unwrap();
     story.finish(1, sent.attempt, End::Stopped);
     assert_eq!(story.task_state(sent.attempt), TaskState::Stopped);

@@ -7,7 +7,8 @@ use tokio::sync::oneshot;
 
 use super::story::{Story, job};
 use crate::{
-    Apply, ApplyAnswer, Command, Edit, Event, JobQuota, JobRefused, SaveDone, Switch,
+    Apply, ApplyAnswer, Command, Condition, Edit, Event, JobQuota, JobRefused, SaveAnswer,
+    SaveDone, SaveMode, Switch, Version,
     record::{JobRow, Origin, Overrides, definition_bytes},
 };
 
@@ -19,14 +20,23 @@ const SECOND: &str = r#"{"name": "c", "handler": "h", "schedule": {"fixed_rate":
 impl Story {
     fn switch_job(&mut self, to: Switch) -> (SaveDone, JobRow) {
         let (answer, mut wait) = oneshot::channel();
-        self.tell(Event::Command(Command::Switch { job: "c".parse().unwrap(), to, answer }));
+        self.tell(Event::Command(Command::Switch {
+            job: "c".parse().unwrap(),
+            to,
+            condition: Condition::Unconditional,
+            answer,
+        }));
         let (done, row) = wait.try_recv().unwrap().unwrap();
         (done, *row)
     }
 
     fn release_job(&mut self) -> Result<(SaveDone, JobRow), JobRefused> {
         let (answer, mut wait) = oneshot::channel();
-        self.tell(Event::Command(Command::Release { job: "c".parse().unwrap(), answer }));
+        self.tell(Event::Command(Command::Release {
+            job: "c".parse().unwrap(),
+            condition: Condition::Unconditional,
+            answer,
+        }));
         wait.try_recv().unwrap().map(|(done, row)| (done, *row))
     }
 
@@ -46,7 +56,12 @@ impl Story {
     }
 }
 
-fn edit(json: &str, from: Option<i64>) -> Edit {
+/// A revision of the job with this id.
+fn at(job: i64, revision: i64) -> Option<Version> {
+    Some(Version { job: JobId(job), revision })
+}
+
+fn edit(json: &str, from: Option<Version>) -> Edit {
     Edit { job: Arc::new(job(json)), from, owner: None, sets: Overrides::default() }
 }
 
@@ -113,7 +128,7 @@ fn a_job_that_a_person_disabled_is_not_enabled_by_giving_it_back() {
     let mut story = Story::begin();
     story.declare_job(&off);
     let sets = Overrides { enabled: true, alarms: false };
-    story.apply(vec![Edit { sets, ..edit(&off, Some(1)) }], false).unwrap();
+    story.apply(vec![Edit { sets, ..edit(&off, at(1, 1)) }], false).unwrap();
     assert!(!story.declare_job(FIRST).1.job.enabled);
 
     // Moved to a coordinator that does not know the code yet.
@@ -204,7 +219,7 @@ fn jobs_are_saved_together_or_not_at_all() {
         new("old", r#"{"job": "a"}"#),
         new("parent", r#"{"job": "old"}, {"job": "nothing"}"#),
         new("above", r#"{"job": "parent"}"#),
-        edit(SECOND, Some(1)),
+        edit(SECOND, at(2, 1)),
         edit(
             r#"{"name": "late", "handler": "h", "schedule": {"once": "2020-01-01T00:00:00Z"}}"#,
             None,
@@ -219,7 +234,7 @@ fn jobs_are_saved_together_or_not_at_all() {
         assert_eq!((&story.store.jobs, story.engine.sizes().jobs), (&jobs, known));
     }
 
-    let good = vec![first, new("old", r#"{"job": "a"}"#), edit(SECOND, Some(1))];
+    let good = vec![first, new("old", r#"{"job": "a"}"#), edit(SECOND, at(2, 1))];
     let tried = story.apply(good.clone(), true).unwrap();
     assert_eq!((&story.store.jobs, story.engine.sizes().jobs), (&jobs, known), "it was only tried");
     let commits = story.commits;
@@ -237,7 +252,7 @@ fn jobs_are_saved_together_or_not_at_all() {
     let stale = story.apply(good, false).unwrap_err();
     assert_eq!(stale.len(), 3, "{stale:?}");
     assert!(stale.iter().all(|(_, why)| matches!(why, JobRefused::Changed(_))));
-    let same = story.apply(vec![edit(SECOND, Some(2))], false).unwrap();
+    let same = story.apply(vec![edit(SECOND, at(2, 2))], false).unwrap();
     assert_eq!(done(&same), [SaveDone::Unchanged]);
 }
 
@@ -258,24 +273,107 @@ fn of_a_job_that_is_said_to_follow_its_code_only_the_overrides_are_applied() {
     let created = story.apply(vec![follow(FIRST, None)], false).unwrap();
     assert_eq!(created[0].1.origin, Origin::Code);
     assert_eq!(story.declare_job(SECOND).0, SaveDone::Updated);
-    let (done, row) = &story.apply(vec![follow(FIRST, Some(2))], false).unwrap()[0];
+    let (done, row) = &story.apply(vec![follow(FIRST, at(1, 2))], false).unwrap()[0];
     assert_eq!((done, &row.job), (&SaveDone::Unchanged, &Arc::new(job(SECOND))));
     let off = FIRST.replacen('{', r#"{"enabled": false, "#, 1);
-    let (done, row) = &story.apply(vec![follow(&off, Some(2))], false).unwrap()[0];
+    let (done, row) = &story.apply(vec![follow(&off, at(1, 2))], false).unwrap()[0];
     assert_eq!((done, row.origin), (&SaveDone::Updated, Origin::Code));
     assert_eq!((row.job.enabled, &row.job.timetable), (false, &job(SECOND).timetable));
 
     // An edited job is given back.
     story.save(&SECOND.replace("2h", "9h"), Origin::Api).unwrap();
-    let (_, row) = &story.apply(vec![follow(SECOND, Some(4))], false).unwrap()[0];
+    let (_, row) = &story.apply(vec![follow(SECOND, at(1, 4))], false).unwrap()[0];
     assert_eq!((row.origin, &row.job), (Origin::Code, &Arc::new(job(SECOND))));
 
     // A job of the API that no code declared so far.
     let own = r#"{"name": "own", "handler": "h"}"#;
     story.save(own, Origin::Api).unwrap();
-    let (done, row) = &story.apply(vec![follow(own, Some(1))], false).unwrap()[0];
+    let (done, row) = &story.apply(vec![follow(own, at(2, 1))], false).unwrap()[0];
     assert_eq!((done, row.origin), (&SaveDone::Updated, Origin::Code));
-    let mine = Edit { owner: Some(Origin::Api), ..edit(own, Some(2)) };
+    let mine = Edit { owner: Some(Origin::Api), ..edit(own, at(2, 2)) };
     let (_, row) = &story.apply(vec![mine], false).unwrap()[0];
     assert_eq!((row.origin, &row.declared), (Origin::Api, &Some(Arc::new(job(own)))));
+}
+
+/// Tries each change of the job `c` under a condition. Returns what came of them: a save, a switch, a
+/// release and a deletion.
+fn each_change(story: &mut Story, condition: &Condition) -> [SaveAnswer; 4] {
+    type Change = fn(Condition, oneshot::Sender<SaveAnswer>) -> Command;
+    let changes: [Change; 4] = [
+        |condition, answer| {
+            let (job, mode) = (Box::new(job(SECOND)), SaveMode::Replace);
+            Command::Save { job, mode, origin: Origin::Api, condition, answer }
+        },
+        |condition, answer| {
+            let (job, to) = ("c".parse().unwrap(), Switch::Off);
+            Command::Switch { job, to, condition, answer }
+        },
+        |condition, answer| Command::Release { job: "c".parse().unwrap(), condition, answer },
+        |condition, answer| Command::Delete {
+            job: "c".parse().unwrap(),
+            only: None,
+            condition,
+            answer,
+        },
+    ];
+    changes.map(|change| {
+        let (answer, mut wait) = oneshot::channel();
+        story.tell(Event::Command(change(condition.clone(), answer)));
+        wait.try_recv().unwrap()
+    })
+}
+
+#[test]
+fn a_change_of_another_version_changes_nothing_and_says_which_version_there_is() {
+    let mut story = Story::begin();
+    story.declare_job(FIRST);
+    story.switch_job(Switch::On);
+    story.save(&FIRST.replace("1h", "9h"), Origin::Api).unwrap();
+    let (jobs, commits) = (story.store.jobs.clone(), story.commits);
+    let current = jobs.values().next().and_then(Version::of).unwrap();
+    let earlier = Version { revision: current.revision - 1, ..current };
+    let another = Version { job: JobId(99), ..current };
+    for stale in [vec![], vec![earlier], vec![another, earlier]] {
+        for answer in each_change(&mut story, &Condition::OneOf(stale)) {
+            let refused =
+                JobRefused::Stale { name: "default.c".to_owned(), current: Some(current) };
+            assert!(matches!(&answer, Err(err) if same_but_name(err, &refused)), "{answer:?}");
+        }
+    }
+    assert_eq!((&story.store.jobs, story.commits), (&jobs, commits), "nothing is written");
+
+    let accepted = Condition::OneOf(vec![earlier, current]);
+    let [saved, switched, released, deleted] = each_change(&mut story, &accepted);
+    assert_eq!(saved.unwrap().1.revision, current.revision + 1);
+    for late in [switched, released, deleted] {
+        assert!(matches!(late, Err(JobRefused::Stale { .. })), "the save has changed it");
+    }
+    for done in each_change(&mut story, &Condition::Exists) {
+        done.unwrap();
+    }
+    let [saved, switched, ..] = each_change(&mut story, &Condition::Exists);
+    let gone = JobRefused::Stale { name: "default.c".to_owned(), current: None };
+    assert_eq!(saved.unwrap_err(), gone, "a job that does not exist is not created");
+    assert!(matches!(switched, Err(JobRefused::Unknown(_))), "{switched:?}");
+}
+
+/// Whether both name the same version.
+fn same_but_name(one: &JobRefused, other: &JobRefused) -> bool {
+    match (one, other) {
+        (JobRefused::Stale { current: one, .. }, JobRefused::Stale { current: other, .. }) => {
+            one == other
+        }
+        _ => false,
+    }
+}
+
+#[test]
+fn an_edit_of_a_job_that_was_deleted_and_created_again_is_rejected() {
+    let mut story = Story::begin();
+    story.save(FIRST, Origin::Api).unwrap();
+    let read = story.store.jobs.values().next().and_then(Version::of);
+    story.delete("c").unwrap();
+    story.save(FIRST, Origin::Api).unwrap();
+    let refused = story.apply(vec![edit(SECOND, read)], false).unwrap_err();
+    assert!(matches!(&*refused, [(0, JobRefused::Changed(_))]), "{refused:?}");
 }

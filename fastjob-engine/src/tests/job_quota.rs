@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::story::{Story, job};
-use crate::{Command, ConnectAnswer, Declared, JobQuota, JobRefused, SaveAnswer, record::Origin};
+use crate::{
+    Command, Condition, ConnectAnswer, Declared, JobQuota, JobRefused, SaveAnswer, record::Origin,
+};
 
 fn story(quota: JobQuota) -> Story {
     let mut story = Story::begin();
@@ -31,7 +33,12 @@ fn jobs_are_bounded_in_number_and_deleted_ones_count_until_they_are_removed() {
     save(&mut story, "a", 10).expect("an existing job can be changed");
     let (answer, mut wait) = tokio::sync::oneshot::channel();
     let path = "a".parse().unwrap();
-    story.tell(crate::Event::Command(Command::Delete { job: path, only: None, answer }));
+    story.tell(crate::Event::Command(Command::Delete {
+        job: path,
+        only: None,
+        condition: Condition::Unconditional,
+        answer,
+    }));
     let (_, row) = wait.try_recv().unwrap().unwrap();
     refused(save(&mut story, "c", 0), "deleted ones");
     story.pass(1_000);

@@ -18,4 +18,6 @@ mod retention;
 mod rules;
 mod speed;
 mod story;
+mod survey;
+mod tally;
 mod waits;

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::story::{Story, job};
 use crate::{
-    Command, Event, SaveDone,
+    Command, Condition, Event, SaveDone,
     record::{JobRow, LifeId, Origin},
 };
 
@@ -21,7 +21,12 @@ fn deleted() -> Story {
     story.connect_with("e", "i1", 1, &[], vec![Arc::new(job(JOB))]);
     let (answer, mut wait) = oneshot::channel();
     let path = "j".parse().unwrap();
-    story.tell(Event::Command(Command::Delete { job: path, only: None, answer }));
+    story.tell(Event::Command(Command::Delete {
+        job: path,
+        only: None,
+        condition: Condition::Unconditional,
+        answer,
+    }));
     let (done, _) = wait.try_recv().unwrap().unwrap();
     assert_eq!(done, SaveDone::Deleted);
     story

@@ -5,7 +5,8 @@ use tokio::sync::oneshot;
 
 use super::story::Story;
 use crate::{
-    Beat, Command, ConnectAnswer, Event, Message, SaveDone, SessionId, Switch, record::Origin,
+    Beat, Command, Condition, ConnectAnswer, Event, Message, SaveDone, SessionId, Switch,
+    record::Origin,
 };
 
 const MANUAL: &str = r#"{"name": "m", "handler": "h", "no_executor": "60s"}"#;
@@ -162,7 +163,7 @@ fn a_stop_ends_a_waiting_task_at_once_and_is_sent_to_the_executor_of_a_running_o
     let stop = |story: &mut Story, attempt: AttemptId| {
         let (answer, mut wait) = oneshot::channel();
         let task = fastjob_core::TaskId(attempt.0);
-        story.tell(Event::Command(Command::Stop { task, answer }));
+        story.tell(Event::Command(Command::Stop { task, why: None, answer }));
         wait.try_recv().unwrap()
     };
     assert_eq!(stop(&mut story, waiting), Some(TaskState::Stopped));
@@ -208,7 +209,12 @@ fn nothing_fires_after_a_disable_and_an_enable_restarts_the_interval() {
     let mut switch = |to| {
         let (answer, mut wait) = oneshot::channel();
         let job = "r".parse().unwrap();
-        story.tell(Event::Command(Command::Switch { job, to, answer }));
+        story.tell(Event::Command(Command::Switch {
+            job,
+            to,
+            condition: Condition::Unconditional,
+            answer,
+        }));
         wait.try_recv().unwrap().unwrap();
         story.pass(3_000);
         story.starts(1).len()
@@ -229,7 +235,12 @@ fn a_declared_job_follows_the_code_until_a_user_changes_it_and_stays_deleted() {
     assert_eq!(story.save(a, Origin::Api).unwrap().0, SaveDone::Updated);
     assert_eq!(story.save(b, Origin::Code).unwrap().0, SaveDone::Unchanged);
     let (answer, mut wait) = oneshot::channel();
-    story.tell(Event::Command(Command::Delete { job: "c".parse().unwrap(), only: None, answer }));
+    story.tell(Event::Command(Command::Delete {
+        job: "c".parse().unwrap(),
+        only: None,
+        condition: Condition::Unconditional,
+        answer,
+    }));
     wait.try_recv().unwrap().unwrap();
     let (done, row) = story.save(b, Origin::Code).unwrap();
     assert!(done == SaveDone::Unchanged && row.deleted_at.is_some());

@@ -11,7 +11,8 @@ use tokio::sync::oneshot;
 
 use super::story::{Story, job};
 use crate::{
-    CommitId, Config, Connected, Effects, Engine, Event, Limits, Message, Now, Outcome, SessionId,
+    CommitId, Condition, Config, Connected, Effects, Engine, Event, Limits, Message, Now, Outcome,
+    SessionId,
     record::{Attempt, Commit, JobRow, Origin},
 };
 
@@ -185,7 +186,12 @@ fn deleting_and_saving_one_of_a_hundred_thousand_jobs() {
     for n in 0..1_000 {
         let (answer, mut wait) = tokio::sync::oneshot::channel();
         let job = format!("j{n}").parse().unwrap();
-        story.tell(crate::Event::Command(crate::Command::Delete { job, only: None, answer }));
+        story.tell(crate::Event::Command(crate::Command::Delete {
+            job,
+            only: None,
+            condition: Condition::Unconditional,
+            answer,
+        }));
         wait.try_recv().unwrap().unwrap();
     }
     println!("1,000 deletes: {:?}", began.elapsed());

@@ -8,8 +8,9 @@ use tokio::sync::oneshot;
 
 use crate::simulation::ModelStore;
 use crate::{
-    Command, Config, ConnectAnswer, Connected, Effects, Engine, Event, Held, Limits, Message, Now,
-    Outcome, SaveAnswer, SaveMode, SessionId, Start, StartAnswer, StartAttempt, Switch, When,
+    Command, Condition, Config, ConnectAnswer, Connected, Effects, Engine, Event, Held, Limits,
+    Message, Now, Outcome, SaveAnswer, SaveMode, SessionId, Start, StartAnswer, StartAttempt,
+    Switch, When,
     record::{AlarmRow, Origin},
 };
 
@@ -86,14 +87,25 @@ impl Story {
     pub(super) fn save(&mut self, json: &str, origin: Origin) -> SaveAnswer {
         let (answer, mut wait) = oneshot::channel();
         let job = Box::new(job(json));
-        self.tell(Event::Command(Command::Save { job, mode: SaveMode::Replace, origin, answer }));
+        self.tell(Event::Command(Command::Save {
+            job,
+            mode: SaveMode::Replace,
+            origin,
+            condition: Condition::Unconditional,
+            answer,
+        }));
         self.answered(&mut wait)
     }
 
     pub(super) fn delete(&mut self, name: &str) -> SaveAnswer {
         let (answer, mut wait) = oneshot::channel();
         let job = name.parse().unwrap();
-        self.tell(Event::Command(Command::Delete { job, only: None, answer }));
+        self.tell(Event::Command(Command::Delete {
+            job,
+            only: None,
+            condition: Condition::Unconditional,
+            answer,
+        }));
         self.answered(&mut wait)
     }
 
@@ -214,7 +226,12 @@ impl Story {
     pub(super) fn switch(&mut self, name: &str, to: Switch) {
         let (answer, mut wait) = oneshot::channel();
         let job = name.parse().unwrap();
-        self.tell(Event::Command(Command::Switch { job, to, answer }));
+        self.tell(Event::Command(Command::Switch {
+            job,
+            to,
+            condition: Condition::Unconditional,
+            answer,
+        }));
         self.answered(&mut wait).unwrap();
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::story::Story;
 use crate::{
-    Command, Effects, Event, Message, SessionId,
+    Command, Condition, Effects, Event, Message, SessionId,
     record::{AlarmKind, Origin},
 };
 
@@ -227,7 +227,7 @@ fn a_stop_that_is_never_confirmed_times_out_even_if_the_executor_keeps_reconnect
     let attempt = story.start("m");
     let (answer, _wait) = oneshot::channel();
     let task = fastjob_core::TaskId(attempt.0);
-    story.tell(Event::Command(Command::Stop { task, answer }));
+    story.tell(Event::Command(Command::Stop { task, why: None, answer }));
     for session in 1..=9 {
         story.tell(Event::Disconnected(SessionId(session)));
         story.pass(9_000);
@@ -286,7 +286,13 @@ fn a_save_right_after_a_takeover_with_many_jobs_loses_no_fire() {
     let job =
         super::story::job(r#"{"name": "m", "handler": "h", "schedule": {"fixed_rate": "100ms"}}"#);
     let mode = crate::SaveMode::Replace;
-    let save = Command::Save { job: Box::new(job), mode, origin: Origin::Api, answer };
+    let save = Command::Save {
+        job: Box::new(job),
+        mode,
+        origin: Origin::Api,
+        condition: Condition::Unconditional,
+        answer,
+    };
     next.engine.handle(next.now, Event::Command(save), &mut effects);
     next.engine.retire(next.now, &mut effects);
     for (_, commit) in effects.commits {
@@ -356,7 +362,13 @@ fn a_save_moves_waiting_attempts_in_slices() {
     }
     let (answer, _wait) = oneshot::channel();
     let (job, mode) = (Box::new(super::story::job(&json("h3"))), crate::SaveMode::Replace);
-    let save = Command::Save { job, mode, origin: Origin::Api, answer };
+    let save = Command::Save {
+        job,
+        mode,
+        origin: Origin::Api,
+        condition: Condition::Unconditional,
+        answer,
+    };
     let mut effects = Effects::default();
     story.engine.handle(story.now, Event::Command(save), &mut effects);
     for left in [2_500, 1_500, 500, 0] {

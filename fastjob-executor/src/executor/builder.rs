@@ -9,6 +9,7 @@ use crate::{
     builtin::{self, CommandEntry},
     config::{ExecutorConfig, Problem},
     logs::Logs,
+    metrics::ExecutorMetrics,
     middleware::{DynMiddleware, Middleware},
     registration::{IntoHandler, Registration},
     registry::{Discovery, Registry},
@@ -27,6 +28,7 @@ pub struct Builder {
     /// The settings that were made, each with the name that was used.
     named: Vec<(&'static str, &'static str)>,
     problems: Vec<Problem>,
+    metrics: ExecutorMetrics,
 }
 
 impl Builder {
@@ -249,6 +251,14 @@ impl Builder {
         self
     }
 
+    /// Adds the metrics of the executor to the service's own registry, as
+    /// [`ExecutorMetrics::register`] does.
+    #[cfg(feature = "metrics")]
+    pub fn metrics(self, registry: &mut prometheus_client::registry::Registry) -> Self {
+        self.metrics.register(registry);
+        self
+    }
+
     pub(super) fn new(config: ExecutorConfig) -> Self {
         Self {
             config,
@@ -258,6 +268,7 @@ impl Builder {
             layers: Vec::new(),
             named: Vec::new(),
             problems: Vec::new(),
+            metrics: ExecutorMetrics::default(),
         }
     }
 
@@ -281,7 +292,7 @@ impl Builder {
     /// Fails with [`ExecutorError`] if the settings, the handlers, the CA certificate or the log path
     /// are invalid. All problems of the settings are reported at once.
     pub fn build(self) -> Result<Executor, ExecutorError> {
-        let Self { config, handlers, discovery, states, layers, problems, .. } = self;
+        let Self { config, handlers, discovery, states, layers, problems, metrics, .. } = self;
         let problems: Vec<_> = problems.into_iter().chain(config.check()).collect();
         if !problems.is_empty() {
             return Err(ExecutorError::Invalid(problems));
@@ -316,7 +327,10 @@ impl Builder {
             ),
         };
         let logs = Logs::open(&config.log_path, config.log_retention_days, config.log_max())?;
-        Ok(Executor { config, service, name, registry, ca_cert, logs })
+        logs.count_in(metrics.logs());
+        let handlers = registry.iter().map(|(handler, _)| handler);
+        metrics.describe(service.as_str(), name.as_str(), config.capacity, handlers);
+        Ok(Executor { config, service, name, registry, ca_cert, logs, metrics })
     }
 
     /// [Builds](Self::build) the executor and [runs](Executor::run) it until Ctrl-C or SIGTERM.

@@ -58,6 +58,7 @@ impl Alone {
             secret: "1".repeat(32),
             registry,
             figures: Figures::new(),
+            metrics: crate::metrics::ExecutorMetrics::default(),
             key: None,
             // No server listens on this port.
             config: ExecutorConfig {

@@ -9,7 +9,7 @@ use std::{
     io::Write as _,
     mem,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::Ordering::Relaxed},
 };
 
 use fastjob_core::{
@@ -135,10 +135,12 @@ impl Live {
         }
         lines.tail.push(&entry);
         if lines.full || lines.failed {
+            self.dropped(entry.len());
             return;
         }
         if lines.size + entry.len() > self.logs.file_max {
             lines.full = true;
+            self.dropped(entry.len());
             self.add(&mut lines, &note(format_args!("the log is full: the rest is dropped")));
         } else {
             self.add(&mut lines, &entry);
@@ -198,8 +200,18 @@ impl Live {
             lines.pending.push_str(entry);
             lines.size += entry.len();
             lines.unsent += entry.len();
+            if let Some(counts) = self.logs.counts.get() {
+                counts.written.fetch_add(entry.len() as u64, Relaxed);
+            }
         } else {
             lines.missed += 1;
+            self.dropped(entry.len());
+        }
+    }
+
+    fn dropped(&self, bytes: usize) {
+        if let Some(counts) = self.logs.counts.get() {
+            counts.dropped.fetch_add(bytes as u64, Relaxed);
         }
     }
 
@@ -218,12 +230,14 @@ impl Live {
             piece.push_str(&note(format_args!("{missed} entries {why}")));
         }
         if piece.is_empty() || failed {
+            self.dropped(piece.len());
             return;
         }
         let opened = self.logs.disk.append(self.day(), self.id);
         let written = opened.and_then(|mut file| file.write_all(piece.as_bytes()));
         self.logs.writer.report(self, &written);
         if let Err(err) = written {
+            self.dropped(piece.len());
             {
                 let mut lines = lock(&self.lines);
                 // Later lines would follow a gap or half a line, so this file is abandoned.

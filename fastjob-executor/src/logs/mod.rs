@@ -21,7 +21,7 @@ use std::{
     collections::{HashMap, VecDeque},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
 };
 
 use fastjob_core::AttemptId;
@@ -35,7 +35,7 @@ pub(crate) use self::{
     upload::{Answer, Kept, NotKept, Origin, Piece, Registered, Shelf, Uploads},
 };
 use self::{attempt::Live, disk::Disk, writer::Writer};
-use crate::failure::Failures;
+use crate::{failure::Failures, metrics::LogCounts};
 
 /// Number of finished attempts whose day is remembered. Older files are searched for.
 const RECENT_MAX: usize = 4096;
@@ -81,6 +81,7 @@ struct Inner {
     writer: Writer,
     uploads: Uploads,
     failures: Failures,
+    counts: OnceLock<Arc<LogCounts>>,
 }
 
 impl Logs {
@@ -111,7 +112,14 @@ impl Logs {
             writer,
             uploads,
             failures,
+            counts: OnceLock::new(),
         })))
+    }
+
+    /// Counts the bytes of all logs here.
+    pub(crate) fn count_in(&self, counts: Arc<LogCounts>) {
+        // Called once, before anything is logged.
+        self.0.counts.set(counts).ok();
     }
 
     /// Creates the log of an attempt that starts `now`. The file is created at its first line.

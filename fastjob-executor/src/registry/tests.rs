@@ -20,6 +20,9 @@ macro_rules! says_its_name {
     )*};
 }
 
+// After the macro, which it uses.
+mod schemas;
+
 /// Says hello.
 #[job("hello", cron = "0/10 * * * * ?", zone = "Europe/Paris", labels(team = "billing"))]
 struct Hello;

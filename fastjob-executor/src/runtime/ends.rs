@@ -69,6 +69,13 @@ impl State {
             self.reports.ended(partition, &running.control.said);
             self.unwatch(id, running.look_at);
         }
+        match (&held, outcome.started_at) {
+            (Some(Held::Running(running)), Some(started_at)) => {
+                let handler = &running.control.handler;
+                self.metrics.ended(handler, outcome.end, started_at, outcome.ended_at);
+            }
+            (Some(Held::Running(_) | Held::Waiting(_)) | None, _) => self.metrics.not_entered(),
+        }
         self.outbox.add(partition, outcome);
         self.wake(partition);
         held

@@ -56,6 +56,7 @@ use crate::{
     failure::Failures,
     guard::Guarded,
     logs::{Capture, LogError, LogPage, Logs},
+    metrics::{self, ExecutorMetrics},
     registry::Registry,
 };
 
@@ -129,6 +130,18 @@ impl Runtime {
             heard: Notify::new(),
             entering: Entering::default(),
         }))
+    }
+
+    /// Counts what ends in these metrics, which read what is held from here.
+    pub(crate) fn count_in(&self, metrics: &ExecutorMetrics) {
+        self.0.lock().metrics = metrics.clone();
+        let inner = Arc::downgrade(&self.0);
+        metrics.read_from(move || {
+            let runtime = Self(inner.upgrade()?);
+            let (running, waiting) = runtime.stat_counts();
+            let outbox = runtime.0.lock().outbox.len() as u64;
+            Some(metrics::Held { running, waiting, outbox })
+        });
     }
 
     /// The notifier of a link: there is something to deliver.

@@ -29,7 +29,7 @@ use super::{
     silence::Silence,
     watch::Watch,
 };
-use crate::clock::Clock;
+use crate::{clock::Clock, metrics::ExecutorMetrics};
 
 /// Maximum number of held attempts, including those with unacknowledged outcomes. Less than a
 /// coordinator accepts in one Holding.
@@ -57,6 +57,7 @@ pub(super) struct State {
     pub(super) silence: Silence,
     pub(super) clock: Clock,
     pub(super) watch: Watch,
+    pub(super) metrics: ExecutorMetrics,
     pub(super) leaving: bool,
     /// Partitions in which a coordinator may still rely on attempts that are not here any more. The
     /// executor does not end until their next owners have learned that from Holding.

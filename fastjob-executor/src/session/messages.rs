@@ -54,6 +54,8 @@ pub(super) struct Welcome {
     pub(super) partitions: u32,
     /// Whether the coordinator answers Goodbye and accepts Returned.
     pub(super) says_farewell: bool,
+    /// Whether the coordinator accepts the schemas of params.
+    pub(super) accepts_schemas: bool,
     /// With which the executor sends logs that the coordinator keeps; `None` if it keeps none.
     pub(super) logs_ticket: Option<String>,
 }
@@ -94,6 +96,8 @@ pub(super) enum Question {
 pub(super) enum ToCoordinator {
     /// Opens a session of this link.
     Hello(Arc<Identity>, LinkId),
+    /// What the params of its handlers have to be like.
+    Schemas(Arc<Identity>),
     Beat(Beat),
     Pong(PingId),
     Answer(StatId, Answer),

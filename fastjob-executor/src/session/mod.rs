@@ -6,7 +6,9 @@
 mod answers;
 mod archive;
 mod dial;
+mod error;
 mod handshake;
+mod identity;
 mod messages;
 mod outbound;
 mod peers;
@@ -20,33 +22,32 @@ mod tests;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use fastjob_core::{
-    ExecutorName, ServiceName,
     error::chain,
     wire::{
-        ExecutorKey, MESSAGE_MAX,
+        MESSAGE_MAX,
         v1::{self, executor_link_client::ExecutorLinkClient},
     },
 };
 use tokio::time::{Instant, timeout};
 use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, Streaming};
+use tonic::Streaming;
 
-pub(crate) use self::peers::{Peers, Place};
 use self::{
     answers::Answers,
-    handshake::NotProven,
+    error::LinkError,
     messages::{Answer, Beat, FromCoordinator, Question, ToCoordinator},
     outbound::Outlet,
-    peers::{ClusterId, NodeId},
+    peers::NodeId,
     remote_clock::RemoteClock,
     terms::Terms,
 };
+pub(crate) use self::{
+    identity::Identity,
+    peers::{Peers, Place},
+};
 use crate::{
-    config::ExecutorConfig,
-    figures::Figures,
     logs::Uploads,
-    registry::Registry,
     runtime::{Attempt, LinkId, Runtime},
 };
 
@@ -61,73 +62,6 @@ const GATHER: Duration = Duration::from_millis(3);
 const ENTERING: Duration = Duration::from_millis(50);
 /// Timeout of each step until the coordinator's welcome.
 const WELCOME: Duration = Duration::from_secs(10);
-
-/// The executor's identity.
-pub(crate) struct Identity {
-    pub(crate) service: ServiceName,
-    pub(crate) name: ExecutorName,
-    /// Proves to coordinators that a session belongs to this start of the process.
-    pub(crate) secret: String,
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) figures: Figures,
-    pub(crate) config: ExecutorConfig,
-    /// Derived from its token, if it has one.
-    pub(crate) key: Option<ExecutorKey>,
-    pub(crate) ca_cert: Option<Vec<u8>>,
-}
-
-/// Why a link ended.
-#[derive(Debug, thiserror::Error)]
-enum LinkError {
-    #[error("the address is not used: {0}")]
-    Unsafe(String),
-    #[error("cannot connect")]
-    Dial(#[source] tonic::transport::Error),
-    #[error(transparent)]
-    NotProven(NotProven),
-    #[error("{}", .0.message())]
-    Refused(Box<Status>),
-    #[error("it belongs to another store than {0}, which this executor works for")]
-    OtherCluster(ClusterId),
-    #[error("no message for {0:?}")]
-    Silent(Duration),
-    #[error("it closed the stream")]
-    Closed,
-    #[error("it does not speak the protocol")]
-    NoWelcome,
-}
-
-impl LinkError {
-    /// Whether the error is likely to persist.
-    fn is_lasting(&self) -> bool {
-        match self {
-            Self::Unsafe(_) | Self::OtherCluster(_) | Self::NoWelcome => true,
-            Self::NotProven(why) => why.is_lasting(),
-            Self::Refused(status) => matches!(
-                status.code(),
-                Code::Unauthenticated
-                    | Code::PermissionDenied
-                    | Code::InvalidArgument
-                    | Code::FailedPrecondition
-                    | Code::AlreadyExists
-                    | Code::Unimplemented
-            ),
-            Self::Dial(_) | Self::Silent(_) | Self::Closed => false,
-        }
-    }
-}
-
-impl From<Status> for LinkError {
-    fn from(status: Status) -> Self {
-        Self::Refused(Box::new(status))
-    }
-}
-
-impl From<NotProven> for LinkError {
-    fn from(why: NotProven) -> Self {
-        Self::NotProven(why)
-    }
-}
 
 /// Registers a session while it lasts.
 struct Session<'a>(&'a Link);
@@ -181,6 +115,7 @@ impl Link {
                 wait = FIRST_WAIT;
             }
             if let Err(err) = ended {
+                self.identity.metrics.session_failed();
                 self.log_failure(&err, &mut logged, welcomed);
                 wait = if err.is_lasting() { REFUSED_WAIT } else { wait };
             }
@@ -251,6 +186,9 @@ impl Link {
         self.peers.belongs(&welcome.cluster)?;
         *welcomed = true;
         tracing::info!(coordinator = %self.address, release = welcome.release, "connected");
+        if welcome.accepts_schemas && self.identity.registry.schemas().next().is_some() {
+            say.say(ToCoordinator::Schemas(Arc::clone(&self.identity))).await?;
+        }
         let terms = Terms::of(&welcome);
         let beat = terms.beat;
         let wake = self.runtime.link(self.id);
@@ -259,6 +197,7 @@ impl Link {
         self.runtime.heard(self.id, asked_at, terms.exclusive, &[]);
         self.peers.joined(self.id, welcome.node);
         let _session = Session(self);
+        let _counted = self.identity.metrics.session();
         let _shelf = archive::register(self, channel, welcome.logs_ticket.as_deref())?;
         tokio::select! {
             ended = self.listen(&mut inbound, &say, terms) => ended,

@@ -46,6 +46,7 @@ mod tests {
             exclusive: Duration::from_millis(exclusive_ms),
             partitions: 1,
             says_farewell: true,
+            accepts_schemas: true,
             logs_ticket: None,
         };
         let Terms { beat, silence, exclusive } = Terms::of(&welcome);

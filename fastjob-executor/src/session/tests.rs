@@ -1,11 +1,16 @@
 //! A link and a scripted coordinator, over a real stream.
 
-use fastjob_core::{JobContext, JobError, JobHandler, JobResult, wire::Start};
+mod schemas;
+
+use fastjob_core::{
+    JobContext, JobError, JobHandler, JobResult, ServiceName,
+    wire::{ExecutorKey, Start},
+};
 use std::sync::Mutex;
 
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, transport::server::TcpIncoming};
+use tonic::{Request, Response, Status, transport::server::TcpIncoming};
 use v1::{
     executor_link_server::{ExecutorLink, ExecutorLinkServer},
     from_executor::Message as Say,
@@ -15,9 +20,11 @@ use v1::{
 use super::*;
 use crate::{
     clock::Clock,
+    config::ExecutorConfig,
+    figures::Figures,
     logs::{Capture, Logs},
     registration::Registration,
-    registry::Discovery,
+    registry::{Discovery, Registry},
 };
 
 type Said = Result<v1::ToExecutor, Status>;
@@ -69,7 +76,7 @@ struct Executor {
 /// A link of an executor with the handler `patient`, and the folder of its logs.
 fn link(address: String, node: Option<&str>) -> (Link, tempfile::TempDir) {
     let service: ServiceName = "test".parse().unwrap();
-    let handlers = vec![Registration::named("patient", Patient)];
+    let handlers = vec![Registration::named("patient", Patient), schemas::typed()];
     let registry = Arc::new(
         Registry::collect(&service, Discovery::Off, handlers, &crate::state::States::default())
             .unwrap(),
@@ -84,6 +91,7 @@ fn link(address: String, node: Option<&str>) -> (Link, tempfile::TempDir) {
         secret: "1".repeat(32),
         registry,
         figures: Figures::new(),
+        metrics: crate::metrics::ExecutorMetrics::default(),
         config: ExecutorConfig::default(),
         key: None,
         ca_cert: None,

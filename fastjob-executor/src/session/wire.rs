@@ -76,6 +76,7 @@ fn read_welcome(welcome: v1::Welcome) -> Welcome {
         exclusive: millis(welcome.exclusive_ms),
         partitions: welcome.partitions,
         says_farewell: welcome.says_farewell,
+        accepts_schemas: welcome.accepts_schemas,
         logs_ticket: welcome.logs.map(|logs| logs.ticket),
     }
 }
@@ -147,6 +148,7 @@ fn read_question(kind: Option<v1::stat::Kind>) -> Question {
 pub(super) fn write(message: ToCoordinator) -> v1::FromExecutor {
     let message = match message {
         ToCoordinator::Hello(identity, link) => Say::Hello(write_hello(&identity, link)),
+        ToCoordinator::Schemas(identity) => Say::Schemas(write_schemas(&identity)),
         ToCoordinator::Beat(beat) => Say::Beat(write_beat(beat)),
         ToCoordinator::Pong(PingId(id)) => Say::Pong(v1::Pong { id }),
         ToCoordinator::Answer(StatId(id), answer) => {
@@ -181,6 +183,14 @@ fn write_hello(identity: &Identity, link: LinkId) -> v1::Hello {
         link: link.0,
         accepts_early: true,
     }
+}
+
+fn write_schemas(identity: &Identity) -> v1::Schemas {
+    let schema = |(handler, schema): (&str, &str)| v1::HandlerSchema {
+        handler: handler.to_owned(),
+        schema: schema.to_owned(),
+    };
+    v1::Schemas { schemas: identity.registry.schemas().map(schema).collect() }
 }
 
 fn write_beat(beat: Beat) -> v1::Beat {

@@ -140,6 +140,22 @@ async fn echo(ctx: &JobContext) -> JobResult {
     Ok(ctx.param_text().unwrap_or("nothing").into())
 }
 
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Month {
+    /// 1 to 12.
+    #[schemars(range(min = 1, max = 12))]
+    month: u8,
+    #[serde(default)]
+    note: Option<String>,
+}
+
+/// Writes the report of a month.
+#[job("monthly", service = "reports")]
+async fn monthly(month: Month) -> JobResult {
+    Ok(format!("month {} {}", month.month, month.note.unwrap_or_default()).into())
+}
+
 /// Counts to ten. The first attempt fails at five, and the next one resumes from there.
 #[job("counts")]
 async fn counts(ctx: &JobContext, millis: u64) -> JobResult {

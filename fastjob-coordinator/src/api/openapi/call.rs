@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use fastjob_client::types::Page;
 use serde_json::Value;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -118,6 +119,13 @@ impl Call {
         self.of("name", about).fails(Kind::AmbiguousName)
     }
 
+    /// It changes a job only at versions that the request names.
+    pub(super) fn if_match(self) -> Self {
+        let about = "The versions at which the job is changed: entity tags, or `*`.";
+        let failed = "The job has another version: `revision` is the current one.";
+        self.header("if-match", about).fails_if(Kind::PreconditionFailed, failed)
+    }
+
     /// A parameter of the query.
     pub(super) fn query(mut self, param: Param) -> Self {
         self.operation = self.operation.parameter(param.of_query());
@@ -187,14 +195,24 @@ impl Call {
     }
 
     /// It answers 200 with a page of these.
-    pub(super) fn lists<T: ToSchema>(mut self, about: &str, example: Value) -> Self
+    pub(super) fn lists<T: ToSchema>(self, about: &str, example: Value) -> Self
     where
-        fastjob_client::types::Page<T>: ToSchema,
+        Page<T>: ToSchema,
     {
         let item = T::name();
         let name = format!("{}Page", item.strip_suffix("View").unwrap_or(&item));
-        <fastjob_client::types::Page<T>>::schemas(&mut self.answers);
-        self.answers.push((name.clone(), <fastjob_client::types::Page<T>>::schema()));
+        self.answers_as::<Page<T>, T>(&name, about, example)
+    }
+
+    /// It answers 200 with a `W` of several `T`, whose schema has this name.
+    pub(super) fn answers_as<W: ToSchema, T: ToSchema>(
+        mut self,
+        name: &str,
+        about: &str,
+        example: Value,
+    ) -> Self {
+        W::schemas(&mut self.answers);
+        self.answers.push((name.to_owned(), W::schema()));
         collect::<T>(&mut self.answers);
         let content = with_example(Ref::from_schema_name(name), example);
         let response = ResponseBuilder::new().description(about);

@@ -10,7 +10,7 @@ use utoipa::openapi::ResponseBuilder;
 use super::{
     call::{Call, header},
     examples,
-    param::{number, text, texts},
+    param::{flag, number, text, texts, word},
     schemas::JOB_EDIT,
 };
 use crate::{api::Kind, ops::ENDS_MAX};
@@ -40,6 +40,29 @@ fn list() -> Call {
             "Only jobs without a task that ran since then: `ever`, an instant, or `release`, which \
              is when the newest connected executor with their handler started.",
         ))
+        .query(text(
+            "text",
+            "Only jobs with this text in their name, handler, description or param. Upper and lower \
+             case are equal.",
+        ))
+        .query(flag("enabled", "Only jobs that are enabled, or that are not."))
+        .query(word("origin", &["code", "api"], "Only jobs whose definition has this owner."))
+        .query(word(
+            "schedule",
+            &["none", "cron", "fixed_rate", "fixed_delay", "once"],
+            "Only jobs with this kind of schedule.",
+        ))
+        .query(word(
+            "last_state",
+            &["succeeded", "failed", "stopped", "skipped", "none"],
+            "Only jobs whose newest ended task ended so; `none` if none has ended.",
+        ))
+        .query(flag("running", "Only jobs with a running task, or without."))
+        .query(word(
+            "order",
+            &["name", "next_fire", "changed"],
+            "By `name`, which is the default, `next_fire`, or `changed`: the last saved first.",
+        ))
         .query(ends())
         .paged()
         .lists::<JobView>("A page of jobs, by service and name.", examples::page(examples::job()))
@@ -50,23 +73,33 @@ fn ends() -> super::param::Param {
     number("ends", 0, ENDS_MAX, "Adds `activity`, with so many of the newest ends of each job.")
 }
 
-fn create() -> Call {
-    let created = ResponseBuilder::new()
+/// The answer that a job is new.
+pub(super) fn created() -> ResponseBuilder {
+    ResponseBuilder::new()
         .description("The job is new.")
         .header("fastjob-saved", header("`created`."))
-        .header("location", header("The path of the job."));
+        .header("etag", header("The version of the job."))
+        .header("location", header("The path of the job."))
+}
+
+fn create() -> Call {
     Call::post("/api/v1/jobs", "createJob", "Create a job")
         .body::<JobDraft>(examples::draft())
-        .answers_with::<JobView>("201", created, examples::job())
+        .answers_with::<JobView>("201", created(), examples::job())
         .leads_to("name", "$response.body#/name", &WITH_A_JOB)
         .fails_if(Kind::Conflict, "A job of this service has this name already.")
         .fails(Kind::OverQuota)
 }
 
-fn saved() -> ResponseBuilder {
-    ResponseBuilder::new()
-        .description("The job as it is now.")
+/// The answer with a job that was saved.
+pub(super) fn saved() -> ResponseBuilder {
+    shown("The job as it is now.")
         .header("fastjob-saved", header("`created`, `updated` or `unchanged`."))
+}
+
+/// The answer with a job.
+fn shown(about: &str) -> ResponseBuilder {
+    ResponseBuilder::new().description(about).header("etag", header("The version of the job."))
 }
 
 fn apply() -> Call {
@@ -89,20 +122,17 @@ fn show() -> Call {
     Call::get("/api/v1/jobs/{name}", "getJob", "Show a job")
         .of_job()
         .query(ends())
-        .answers::<JobView>("The job, with its defaults.", examples::job())
+        .answers_with::<JobView>("200", shown("The job, with its defaults."), examples::job())
 }
 
 fn replace() -> Call {
-    let created = ResponseBuilder::new()
-        .description("The job is new.")
-        .header("fastjob-saved", header("`created`."))
-        .header("location", header("The path of the job."));
     Call::put("/api/v1/jobs/{name}", "replaceJob", "Save a job, with all its fields")
         .about("Fields that are omitted get their defaults. A job that does not exist is created.")
         .of_job()
+        .if_match()
         .body::<JobDraft>(examples::draft())
         .answers_with::<JobView>("200", saved(), examples::job())
-        .answers_with::<JobView>("201", created, examples::job())
+        .answers_with::<JobView>("201", created(), examples::job())
         .fails_if(Kind::Conflict, EXISTS)
         .fails(Kind::OverQuota)
 }
@@ -110,6 +140,7 @@ fn replace() -> Call {
 fn edit() -> Call {
     Call::patch("/api/v1/jobs/{name}", "editJob", "Change some fields of a job")
         .of_job()
+        .if_match()
         .body_named(JOB_EDIT, json!({ "enabled": false, "retry": { "count": 5 }, "timeout": null }))
         .answers_with::<JobView>("200", saved(), examples::job())
         .fails_if(Kind::Conflict, EXISTS)
@@ -121,6 +152,7 @@ fn delete() -> Call {
     Call::delete("/api/v1/jobs/{name}", "deleteJob", "Delete a job")
         .about("Its history remains. Tasks that are open go on.")
         .of_job()
+        .if_match()
         .query(id)
         .empty("204", "It is deleted.")
         .fails_if(Kind::Conflict, "The job has another id, or other jobs start it.")
@@ -130,7 +162,8 @@ fn release() -> Call {
     Call::post("/api/v1/jobs/{name}/release", "releaseJob", "Give a job back to its code")
         .about("The job follows the definition that its executors declare, from now on.")
         .of_job()
-        .answers::<JobView>("The job as it is now.", examples::job())
+        .if_match()
+        .answers_with::<JobView>("200", shown("The job as it is now."), examples::job())
         .fails_if(Kind::Conflict, "No executor declares the job.")
         .fails(Kind::OverQuota)
 }
@@ -167,7 +200,8 @@ fn backfill() -> Call {
 fn enable() -> Call {
     Call::post("/api/v1/jobs/{name}/enable", "enableJob", "Let a job's schedule fire")
         .of_job()
-        .answers::<JobView>("The job as it is now.", examples::job())
+        .if_match()
+        .answers_with::<JobView>("200", shown("The job as it is now."), examples::job())
         .fails_if(Kind::Conflict, EXISTS)
         .fails(Kind::OverQuota)
 }
@@ -178,7 +212,8 @@ fn disable() -> Call {
     Call::post("/api/v1/jobs/{name}/disable", "disableJob", "Stop a job's schedule")
         .about("The job can still be started.")
         .of_job()
-        .answers::<JobView>("The job as it is now.", job)
+        .if_match()
+        .answers_with::<JobView>("200", shown("The job as it is now."), job)
         .fails_if(Kind::Conflict, EXISTS)
         .fails(Kind::OverQuota)
 }

@@ -15,12 +15,16 @@
 //!    `WRITE_OPENAPI=1 cargo test -p fastjob-coordinator --lib openapi`
 
 mod alarms;
+mod bulk;
 mod call;
 mod description;
 mod examples;
 mod executors;
+mod handlers;
 mod health;
 mod jobs;
+mod live;
+mod metrics;
 mod nodes;
 mod param;
 mod problems;
@@ -29,6 +33,7 @@ mod schemas;
 mod stats;
 mod tasks;
 mod tests;
+mod versions;
 mod views;
 
 use utoipa::openapi::{
@@ -49,32 +54,22 @@ struct Noun {
 
 /// All operations, by noun.
 fn nouns() -> Vec<Noun> {
+    let noun = |tag, about, calls| Noun { tag, about, calls };
+    let jobs = jobs::calls().into_iter().chain(versions::calls()).chain([bulk::jobs()]).collect();
+    let tasks = tasks::calls().into_iter().chain([bulk::tasks()]).collect();
     vec![
-        Noun {
-            tag: "jobs",
-            about: "Definitions: what runs, when and where.",
-            calls: jobs::calls(),
-        },
-        Noun { tag: "tasks", about: "What was started, and its logs.", calls: tasks::calls() },
-        Noun { tag: "schedule", about: "When jobs fire.", calls: schedule::calls() },
-        Noun {
-            tag: "stats",
-            about: "How tasks ended, and how long they took.",
-            calls: stats::calls(),
-        },
-        Noun {
-            tag: "executors",
-            about: "The processes that run handlers.",
-            calls: executors::calls(),
-        },
-        Noun { tag: "alarms", about: "Messages about failures.", calls: alarms::calls() },
-        Noun { tag: "nodes", about: "The coordinators of a cluster.", calls: nodes::calls() },
-        Noun {
-            tag: "health",
-            about: "Whether this process is alive and ready.",
-            calls: health::calls(),
-        },
-        Noun { tag: "description", about: "This description.", calls: description::calls() },
+        noun("jobs", "Definitions: what runs, when and where.", jobs),
+        noun("tasks", "What was started, and its logs.", tasks),
+        noun("live", "What happens at the moment.", live::calls()),
+        noun("schedule", "When jobs fire.", schedule::calls()),
+        noun("stats", "How tasks ended, and how long they took.", stats::calls()),
+        noun("handlers", "The code that jobs run.", handlers::calls()),
+        noun("executors", "The processes that run handlers.", executors::calls()),
+        noun("alarms", "Messages about failures.", alarms::calls()),
+        noun("nodes", "The coordinators of a cluster.", nodes::calls()),
+        noun("health", "Whether this process is alive and ready.", health::calls()),
+        noun("metrics", "Figures for Prometheus.", metrics::calls()),
+        noun("description", "This description.", description::calls()),
     ]
 }
 

@@ -13,6 +13,9 @@ pub(super) fn calls() -> Vec<Call> {
         "since": "2026-11-24T00:00:00Z",
         "partitions": 32,
         "answers": true,
+        "state": "alive",
+        "lease_left_ms": 9400,
+        "clock_offset_ms": 3,
     });
     vec![
         Call::get("/api/v1/nodes", "listNodes", "List the coordinators of a cluster")

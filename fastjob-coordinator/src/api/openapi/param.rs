@@ -51,6 +51,11 @@ pub(super) fn words(name: &'static str, words: &[&str], about: &str) -> Param {
     Param { repeats: true, ..param(name, about, items) }
 }
 
+/// `true` or `false`.
+pub(super) fn flag(name: &'static str, about: &str) -> Param {
+    param(name, about, typed(Type::Boolean))
+}
+
 /// A whole number within bounds.
 pub(super) fn number(name: &'static str, least: u32, most: u32, about: &str) -> Param {
     param(name, about, typed(Type::Integer).minimum(Some(least)).maximum(Some(most)))

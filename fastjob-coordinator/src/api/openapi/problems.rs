@@ -73,6 +73,7 @@ fn answer(status: u16) -> Response {
         .description(format!("{}.", titles.join(". ")))
         .content("application/problem+json", content);
     let response = match status {
+        412 => response.header("etag", header("The current version of the job.")),
         401 => response.header("www-authenticate", header("That a bearer token is needed.")),
         429 | 503 => response.header("retry-after", header("After how many seconds to try again.")),
         _ => response,
@@ -96,6 +97,7 @@ fn example(kind: Kind) -> Example {
         Kind::NotFound => "no job is named `report`",
         Kind::TooSlow => "the body did not arrive within 30 s",
         Kind::Conflict => "job `billing.report` already exists",
+        Kind::PreconditionFailed => "job `billing.report` was changed meanwhile: it has revision 3",
         Kind::AmbiguousName => {
             "several services have a job named report: use billing.report or sales.report"
         }

@@ -46,6 +46,9 @@ pub(super) fn of(calls: &[Call]) -> Schemas {
     let apply = schemas.get_mut("ApplyRequest").and_then(as_object).expect("it is a request");
     apply.properties.insert("jobs".to_owned(), jobs.max_items(Some(10_000)).into());
     let problem = schemas.get_mut("ProblemDetails").and_then(as_object).expect("calls fail");
+    let about = "The current revision of the job, of a problem `precondition-failed`.";
+    let revision = typed(Type::Integer).description(Some(about));
+    problem.properties.insert("revision".to_owned(), revision.into());
     problem.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(true)));
     schemas
 }

@@ -1,15 +1,15 @@
 //! Statistics of tasks.
 
-use fastjob_client::types::StatsView;
+use fastjob_client::types::{JobStatsOrder, JobStatsView, StatsView};
 use serde_json::json;
 
 use super::{
     call::Call,
-    param::{instant, span, text},
+    param::{instant, number, span, text, word},
 };
 
 pub(super) fn calls() -> Vec<Call> {
-    vec![show()]
+    vec![show(), jobs()]
 }
 
 fn show() -> Call {
@@ -40,4 +40,31 @@ fn show() -> Call {
         .answers::<StatsView>("All buckets, and their sum.", example)
         .fails(crate::api::Kind::NotFound)
         .fails(crate::api::Kind::AmbiguousName)
+}
+
+fn jobs() -> Call {
+    let durations = json!({
+        "count": 12, "mean_ms": 5230.5, "p50_ms": 4608, "p95_ms": 9216, "p99_ms": 9216,
+        "max_ms": 8714,
+    });
+    let example = json!({
+        "since": "2026-11-23T08:00:00Z", "until": "2026-11-24T08:00:00Z",
+        "items": [{
+            "job": "report", "service": "billing", "succeeded": 11, "failed": 1, "stopped": 0,
+            "skipped": 0, "run_time": durations, "wait": durations, "lateness": null,
+        }],
+    });
+    let orders = JobStatsOrder::ALL.map(JobStatsOrder::as_str);
+    Call::get("/api/v1/stats/jobs", "getJobStats", "Show which jobs failed most, or ran longest")
+        .query(text("service", "Only jobs of this service."))
+        .query(instant("since", "The first instant; a day before `until` if omitted."))
+        .query(instant("until", "The end, exclusive; now if omitted."))
+        .query(word(
+            "order",
+            &orders,
+            "`failed`: most failed tasks first, which is the default; `run_time`: by the 95th \
+             percentile; `tasks`: most tasks first.",
+        ))
+        .query(number("limit", 1, 100, "How many jobs; 10 if omitted."))
+        .answers::<JobStatsView>("The jobs.", example)
 }

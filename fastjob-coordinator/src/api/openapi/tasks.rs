@@ -1,8 +1,8 @@
 //! Tasks, and their logs.
 
 use fastjob_client::types::{
-    Cause, LogView, ProblemDetails, RerunRequest, Started, StopAnswer, TaskOrder, TaskState,
-    TaskView,
+    Cause, FailReason, LogView, ProblemDetails, RerunRequest, Started, StopAnswer, TaskOrder,
+    TaskState, TaskView,
 };
 use serde_json::json;
 use utoipa::openapi::{Content, Ref, ResponseBuilder, schema::Type};
@@ -21,6 +21,7 @@ pub(super) fn calls() -> Vec<Call> {
 fn list() -> Call {
     let states = TaskState::ALL.map(TaskState::as_str);
     let causes = Cause::ALL.map(Cause::as_str);
+    let reasons = FailReason::ALL.map(FailReason::as_str);
     let orders = TaskOrder::ALL.map(TaskOrder::as_str);
     Call::get("/api/v1/tasks", "listTasks", "List tasks")
         .about(
@@ -49,6 +50,15 @@ fn list() -> Call {
             "min_run_time",
             "Only tasks that ended and took at least this long from their start; with \
              `order=run_time` also those that run for so long.",
+        ))
+        .query(span(
+            "late",
+            "Only tasks that started, or wait, for longer than this after they were due.",
+        ))
+        .query(words(
+            "reason",
+            &reasons,
+            "Only tasks with an attempt that failed for one of these reasons.",
         ))
         .query(word(
             "order",

@@ -188,6 +188,7 @@ fn tasks_and_logs_fit_their_schema() {
     strict.check("TaskView", &task);
     let mut page = Page::new(vec![task], None);
     (page.searched_to, page.unanswered) = (Some(AT), texts(["http://n2:7070"]));
+    page.total = Some(1);
     strict.check("TaskPage", &page);
     let mut log = LogView {
         attempt: 1,
@@ -242,14 +243,19 @@ fn what_is_seen_of_a_cluster_fits_its_schema() {
     (executor.last_seen, executor.lost_at) = (Some(AT), Some(AT));
     executor.unanswered = texts(["http://n2:7070"]);
     strict.check("ExecutorView", &executor);
-    let node = NodeView {
+    let mut node = NodeView {
         id: "n1".to_owned(),
         address: "http://n1:7070".to_owned(),
         version: "0.1.0".to_owned(),
         since: AT,
         partitions: 0,
         answers: false,
+        state: "alive".to_owned(),
+        lease_left_ms: None,
+        clock_offset_ms: None,
     };
+    strict.check("NodeView", &node);
+    (node.lease_left_ms, node.clock_offset_ms) = (Some(1), Some(-1));
     strict.check("NodeView", &node);
     let mut fire =
         FireView { at: AT, job: "a".to_owned(), service: "b".to_owned(), zone: None, more: false };

@@ -224,9 +224,8 @@ fn print_job(job: &AppliedJob, dry_run: bool, out: &mut Out<'_>) -> Result<(), E
         (Word::Known(Saved::Updated), true) => out.line(format_args!("would be updated: {name}")),
         (saved, _) => out.line(format_args!("{saved} {name}")),
     }?;
-    for FieldChange { field, from, to } in &job.changes {
-        let change = format!("{} → {}", shown(from.as_ref()), shown(to.as_ref()));
-        out.line(format_args!("  {field} {change}"))?;
+    for change in &job.changes {
+        out.line(format_args!("  {}", change_line(change)))?;
     }
     note_ignored(job);
     if job.was_code {
@@ -249,6 +248,11 @@ fn note_ignored(job: &AppliedJob) {
             fields.join(", ")
         ));
     }
+}
+
+/// A change of a field on one line.
+pub(super) fn change_line(FieldChange { field, from, to }: &FieldChange) -> String {
+    format!("{field} {} → {}", shown(from.as_ref()), shown(to.as_ref()))
 }
 
 /// A value of a field on one line.

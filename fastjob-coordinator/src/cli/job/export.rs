@@ -97,17 +97,21 @@ fn in_toml(value: &Value) -> Option<toml::Value> {
 
 /// The fields of a job that differ from their defaults.
 pub(super) fn fields(view: JobView) -> Map<String, Value> {
-    let draft = view.job;
-    let whole = object(&draft);
-    let mut fields = match Job::try_from(draft) {
-        Ok(job) => reduced(&job, whole),
-        // A newer coordinator may have values that this release does not know.
-        Err(_) => whole,
-    };
+    let mut fields = fields_of(view.job);
     if view.origin == "code" {
         fields.insert("origin".to_owned(), view.origin.into());
     }
     fields
+}
+
+/// The fields of a definition, without defaults.
+pub(super) fn fields_of(draft: JobDraft) -> Map<String, Value> {
+    let whole = object(&draft);
+    match Job::try_from(draft) {
+        Ok(job) => reduced(&job, whole),
+        // A newer coordinator may have values that this release does not know.
+        Err(_) => whole,
+    }
 }
 
 fn object(draft: &JobDraft) -> Map<String, Value> {

@@ -365,9 +365,11 @@ fn json(name: &str, text: &str) -> Parsed {
             let (field, around, beside): (_, &'static [&'static str], &[&str]) =
                 match (list("job"), list("items")) {
                     (Some(_), _) => ("job", &["job"], &[]),
-                    (None, Some(_)) => {
-                        ("items", &["items"], &["next_cursor", "searched_to", "unanswered"])
-                    }
+                    (None, Some(_)) => (
+                        "items",
+                        &["items"],
+                        &["next_cursor", "searched_to", "total", "unanswered"],
+                    ),
                     (None, None) => return Ok((Format::Json(None), vec![value])),
                 };
             let known = |key: &&String| *key != field && !beside.contains(&key.as_str());

@@ -4,30 +4,16 @@ use clap::Args;
 use fastjob_client::{Client, types::JobView};
 use fastjob_core::{JobDraft, job::WordOr};
 
-use crate::cli::{
-    client::items,
-    error::Error,
-    options::limit,
-    out::Out,
-    table::Table,
-    times::{Moment, moment},
-};
+use super::filters::Filters;
+use crate::cli::{client::items, error::Error, options::limit, out::Out, table::Table};
 
 #[derive(Args)]
 pub(in crate::cli) struct List {
-    /// Only jobs of this service
-    #[arg(long, value_name = "NAME")]
-    service: Option<String>,
-    /// Only jobs with this label; several are combined
-    #[arg(long, value_name = "KEY[=VALUE]")]
-    label: Vec<String>,
-    /// Only jobs that have never run, as far as the history goes
-    #[arg(long, conflicts_with = "idle_since")]
-    never_run: bool,
-    /// Only jobs that have not run since this instant, such as 7d or yesterday; `release` is when the
-    /// newest executor with their handler started
-    #[arg(long, value_name = "WHEN", value_parser = idle_since)]
-    idle_since: Option<IdleSince>,
+    #[command(flatten)]
+    filters: Filters,
+    /// By name, by when they fire next, or the last changed first
+    #[arg(long, value_parser = ["name", "next_fire", "changed"])]
+    order: Option<String>,
     /// Show at most this many, up to 10000 [default: all]
     #[arg(long, value_name = "N", value_parser = limit)]
     limit: Option<usize>,
@@ -36,19 +22,10 @@ pub(in crate::cli) struct List {
 impl List {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
         let times = out.times();
-        let mut list = client.jobs().ends(1);
-        if let Some(service) = self.service {
-            list = list.service(service);
+        let mut list = self.filters.apply(client.jobs().ends(1), &times)?;
+        if let Some(order) = self.order {
+            list = list.order(order);
         }
-        for label in self.label {
-            list = list.label(label);
-        }
-        list = match (self.never_run, &self.idle_since) {
-            (true, _) => list.never_run(),
-            (false, Some(IdleSince::Release)) => list.idle_since_release(),
-            (false, Some(IdleSince::Moment(at))) => list.idle_since(times.past(at)?),
-            (false, None) => list,
-        };
         let list = items(list, self.limit).await?;
         if out.is_json() {
             return out.json(&list);
@@ -87,20 +64,6 @@ impl List {
             ]);
         }
         out.table(&table)
-    }
-}
-
-/// Since when a job has not run.
-#[derive(Clone, Debug)]
-pub(in crate::cli) enum IdleSince {
-    Release,
-    Moment(Moment),
-}
-
-fn idle_since(text: &str) -> Result<IdleSince, String> {
-    match text {
-        "release" => Ok(IdleSince::Release),
-        text => moment(text).map(IdleSince::Moment),
     }
 }
 

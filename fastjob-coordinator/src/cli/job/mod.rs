@@ -2,8 +2,11 @@
 
 mod apply;
 mod backfill;
+mod bulk;
 mod export;
 mod files;
+mod filters;
+mod history;
 mod list;
 mod next;
 pub(super) mod places;
@@ -14,9 +17,9 @@ mod switch;
 use clap::Subcommand;
 
 pub(super) use self::list::zone;
-use fastjob_client::Client;
+use fastjob_client::{Client, types::JobAction};
 
-use super::{error::Error, options::job_name, out::Out};
+use super::{error::Error, out::Out};
 
 #[derive(Subcommand)]
 pub(super) enum Job {
@@ -32,30 +35,21 @@ pub(super) enum Job {
     List(list::List),
     /// Show a job
     Show(show::Show),
-    /// Enable a job's schedule
-    Enable {
-        /// The job, as name or service.name
-        #[arg(value_parser = job_name)]
-        name: String,
-    },
-    /// Disable a job's schedule
-    Disable {
-        /// The job, as name or service.name
-        #[arg(value_parser = job_name)]
-        name: String,
-    },
-    /// Give the definition of an edited job back to the code that declares it
-    Release {
-        /// The job, as name or service.name
-        #[arg(value_parser = job_name)]
-        name: String,
-    },
-    /// Delete a job: waiting tasks are stopped, running ones may finish
-    Delete {
-        /// The job, as name or service.name
-        #[arg(value_parser = job_name)]
-        name: String,
-    },
+    /// Enable the schedule of a job, or of all that filters name
+    Enable(bulk::Jobs),
+    /// Disable the schedule of a job, or of all that filters name
+    Disable(bulk::Jobs),
+    /// Give the definition of an edited job back to the code that declares it; or of all that filters
+    /// name
+    Release(bulk::Jobs),
+    /// Delete a job, or all that filters name: waiting tasks are stopped, running ones may finish
+    Delete(bulk::Jobs),
+    /// Start a task of a job, or of each that filters name
+    Start(bulk::Start),
+    /// Show the versions of a job, a version, or how two differ
+    History(history::History),
+    /// Save an earlier version of a job again
+    Restore(history::Restore),
     /// Show the next fires of a job
     Next(next::Next),
     /// Start tasks for the fires of a past range
@@ -75,10 +69,13 @@ impl Job {
             Self::Export(export) => export.run(&client()?, out).await,
             Self::List(list) => list.run(&client()?, out).await,
             Self::Show(show) => show.run(&client()?, out).await,
-            Self::Enable { name } => switch::enable(&name, &client()?, out).await,
-            Self::Disable { name } => switch::disable(&name, &client()?, out).await,
-            Self::Release { name } => switch::release(&name, &client()?, out).await,
-            Self::Delete { name } => switch::delete(&name, &client()?, out).await,
+            Self::Enable(jobs) => jobs.run(JobAction::Enable, &client()?, out).await,
+            Self::Disable(jobs) => jobs.run(JobAction::Disable, &client()?, out).await,
+            Self::Release(jobs) => jobs.run(JobAction::Release, &client()?, out).await,
+            Self::Delete(jobs) => jobs.run(JobAction::Delete, &client()?, out).await,
+            Self::Start(start) => start.run(&client()?, out).await,
+            Self::History(history) => history.run(&client()?, out).await,
+            Self::Restore(restore) => restore.run(&client()?, out).await,
             Self::Next(next) => next.run(&client()?, out).await,
             Self::Backfill(backfill) => backfill.run(&client()?, out).await,
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use fastjob_client::{List, types::TaskView};
-use fastjob_core::{Cause, TaskState};
+use fastjob_core::{Cause, FailReason, TaskState};
 
 use crate::cli::{
     error::Error,
@@ -13,7 +13,7 @@ use crate::cli::{
 };
 
 #[derive(Args, Clone)]
-pub(super) struct Filters {
+pub(in crate::cli) struct Filters {
     /// Only tasks of this job
     #[arg(long, value_name = "NAME", value_parser = job_name)]
     job: Option<String>,
@@ -50,16 +50,38 @@ pub(super) struct Filters {
     /// Only tasks that have ended and took at least this long, such as 5m
     #[arg(long, value_name = "DURATION", value_parser = span)]
     min_run_time: Option<Duration>,
+    /// Only tasks that started, or wait, at least so long after they were due, such as 5s
+    #[arg(long, value_name = "DURATION", value_parser = span)]
+    late: Option<Duration>,
+    /// Only tasks with an attempt that failed for one of these reasons: error, fatal_error,
+    /// timed_out, executor_lost, panicked, no_executor
+    #[arg(long, value_delimiter = ',')]
+    reason: Vec<FailReason>,
 }
 
 impl Filters {
     /// The states that are named.
-    pub(super) fn states(&self) -> &[TaskState] {
+    pub(in crate::cli) fn states(&self) -> &[TaskState] {
         &self.state
     }
 
+    /// Whether they name all tasks.
+    pub(in crate::cli) fn are_none(&self) -> bool {
+        let Self { job, service, label, state, cause, executor, since, until, text, key, .. } =
+            self;
+        let texts = [job, service, executor, text, key];
+        texts.into_iter().all(Option::is_none)
+            && (label.is_empty() && state.is_empty() && cause.is_empty())
+            && (since.is_none() && until.is_none() && !self.is_by_run_time())
+    }
+
+    /// Whether they name tasks by their run time.
+    pub(in crate::cli) fn is_by_run_time(&self) -> bool {
+        self.min_run_time.is_some()
+    }
+
     /// The list with only what these options name.
-    pub(super) fn apply(
+    pub(in crate::cli) fn apply(
         self,
         mut list: List<TaskView>,
         times: &Times,
@@ -96,6 +118,12 @@ impl Filters {
         }
         if let Some(least) = self.min_run_time {
             list = list.min_run_time(least);
+        }
+        if let Some(least) = self.late {
+            list = list.late(least);
+        }
+        if !self.reason.is_empty() {
+            list = list.reasons(self.reason);
         }
         Ok(list)
     }

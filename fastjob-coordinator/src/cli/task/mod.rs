@@ -9,6 +9,7 @@ mod show;
 use clap::Subcommand;
 use fastjob_client::Client;
 
+pub(super) use self::filters::Filters;
 use super::{error::Error, options::task_id, out::Out};
 
 #[derive(Subcommand)]

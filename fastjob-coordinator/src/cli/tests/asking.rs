@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     fake::{Fake, TOKEN, job, problem, task},
-    fastjob,
+    fastjob, misused,
 };
 use crate::cli::{
     error::Error,
@@ -353,4 +353,26 @@ async fn closed_output_ends_the_command_quietly() {
     .line("x")
     .unwrap_err();
     assert!(matches!(err, Error::Closed));
+}
+
+#[tokio::test]
+async fn top_needs_a_terminal_unless_it_prints_one_frame() {
+    let stats = json!({
+        "since": "2026-11-23T00:00:00Z", "until": "2026-11-24T00:00:00Z", "bucket": "1h",
+        "items": [], "next_cursor": null, "total": {
+            "succeeded": 0, "failed": 0, "stopped": 0, "skipped": 0, "run_time": null, "wait": null,
+            "lateness": null,
+        },
+    });
+    let fake = Fake::answering(stats).await;
+    let ran = fastjob(&["--server", &fake.url, "top"]).await;
+    assert!(matches!(ran.result, Err(Error::Misuse(why)) if why.contains("--once")));
+    let out = fastjob(&["--server", &fake.url, "top", "--once"]).await.out();
+    assert!(out.contains("0 running, 0 queued") && out.contains("executors: none"), "{out}");
+    let asked = fake.asked().join("\n");
+    for part in ["state=running%2Cstopping", "state=queued", "state=failed", "/executors", "/stats"]
+    {
+        assert!(asked.contains(part), "{part} is not in\n{asked}");
+    }
+    misused(&["top", "--interval", "1ms"], "between 500ms and 1m");
 }

@@ -32,6 +32,9 @@ fn asking(jobs: &Path) -> Vec<Case> {
             "wait": durations, "lateness": durations,
         },
     });
+    // An answer to each of the calls, which are sent at the same time.
+    let mut any_list = stats.clone();
+    any_list["next_cursor"] = Value::Null;
     let silence = json!({
         "id": 3, "job": "a", "channel": null, "until": "2026-11-24T00:00:00Z", "reason": "",
         "created_at": "2026-11-23T00:00:00Z",
@@ -52,6 +55,16 @@ fn asking(jobs: &Path) -> Vec<Case> {
         case("job disable", &["a"], job("a")),
         case("job release", &["a"], job("a")),
         case("job delete", &["a"], Value::Null),
+        case(
+            "job start",
+            &["a"],
+            json!({
+                "matched": 1, "done": 1, "failed": 0, "not_done": 0, "dry_run": false,
+                "items": [{ "job": "billing.a", "task": 42 }],
+            }),
+        ),
+        case("job history", &["a"], json!({ "items": [version()], "next_cursor": null })),
+        case("job restore", &["a", "--revision", "1"], job("a")),
         case("job next", &["a"], json!({ "fires": ["2026-11-24T00:00:00Z"] })),
         case("job backfill", &["a", "--from", "2026-11-24T00:00:00Z"], json!({ "tasks": [7] })),
         case("start", &["a"], json!({ "task": 42 })),
@@ -60,11 +73,17 @@ fn asking(jobs: &Path) -> Vec<Case> {
         case("task show", &["42"], task("running")),
         case("task rerun", &["42"], json!({ "task": 43, "created": true })),
         ("task log", vec!["42".to_owned()], vec![piece, end_of_log, task("succeeded")]),
+        case("overview", &[], overview()),
+        case("about", &[], about()),
+        case("service list", &[], none.clone()),
         case("schedule", &[], json!({ "items": [], "until": "2026-11-24T00:00:00Z" })),
         case("stats", &[], stats),
+        case("top", &[], any_list),
         case("executor list", &[], none.clone()),
         case("executor drain", &["e"], executor()),
         case("executor resume", &["e"], executor()),
+        case("handler list", &[], none.clone()),
+        case("handler show", &["h"], handler()),
         case("node list", &[], none.clone()),
         case("alarm list", &[], none.clone()),
         case("alarm channels", &[], none.clone()),
@@ -75,6 +94,39 @@ fn asking(jobs: &Path) -> Vec<Case> {
     ]
 }
 
+fn version() -> Value {
+    json!({
+        "revision": 2, "saved_at": "2026-11-23T00:00:00Z", "origin": "api",
+        "changes": [{ "field": "timeout", "from": "5m", "to": "10m" }],
+    })
+}
+
+fn overview() -> Value {
+    json!({
+        "at": "2026-11-24T00:00:00Z",
+        "tasks": { "queued": 3, "running": null },
+        "jobs": { "total": 2, "enabled": 1, "failing": 1 },
+        "executors": {
+            "connected": 1, "draining": 0, "drained": 0, "disconnected": 0, "lost": 1,
+            "capacity": 16, "attempts": 2, "running": 2,
+        },
+        "attention": [{
+            "kind": "failing", "job": "default.a", "service": "default", "task": 7,
+            "executor": null, "since": "2026-11-23T00:00:00Z", "count": 2,
+            "message": "its last task failed",
+        }],
+        "attention_more": false,
+    })
+}
+
+fn about() -> Value {
+    json!({
+        "version": "0.1.0", "store": "sqlite", "started_at": "2026-11-23T00:00:00Z",
+        "now": "2026-11-24T00:00:00Z", "node": "n", "cluster": false, "token": true,
+        "logs": false, "problems": [],
+    })
+}
+
 fn executor() -> Value {
     json!({
         "name": "e", "service": "billing", "state": "drained", "connected": true,
@@ -82,6 +134,13 @@ fn executor() -> Value {
         "version": "0.1.0", "since": "2026-11-23T00:00:00Z", "capacity": 16, "attempts": 0,
         "running": 0, "waiting": 0, "cpu": 0.25, "memory_free": 1, "memory_total": 2,
         "labels": {}, "handlers": {},
+    })
+}
+
+fn handler() -> Value {
+    json!({
+        "service": "billing", "handler": "h", "description": "", "schema": { "type": "string" },
+        "executors": ["e"], "executors_total": 1, "jobs": [], "jobs_total": 0,
     })
 }
 

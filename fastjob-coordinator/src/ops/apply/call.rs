@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use fastjob_core::{Job, JobDraft};
-use fastjob_engine::{Apply, Command, Directory, Edit, Event, JobRefused, SaveDone};
+use fastjob_core::{Job, JobDraft, JobId};
+use fastjob_engine::{Apply, Command, Directory, Edit, Event, JobRefused, SaveDone, Version};
 use serde::{Deserialize, Serialize};
 
 use super::super::{Error, Ops, Saved, node_calls::NodeCall};
@@ -21,7 +21,8 @@ pub(in crate::ops) struct ApplyJobs {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct WireEdit {
     pub(super) job: Box<JobDraft>,
-    pub(super) from: Option<i64>,
+    /// The id and the revision of the job that was edited.
+    pub(super) from: Option<(i64, i64)>,
     /// Which settings the request has: whether the job is enabled, and its alarms.
     pub(super) sets: (bool, bool),
     /// Whether the code is to own the definition.
@@ -68,6 +69,7 @@ impl NodeCall for ApplyJobs {
             }
             let owner = by_code.map(|by_code| if by_code { Origin::Code } else { Origin::Api });
             let sets = Overrides { enabled: sets.0, alarms: sets.1 };
+            let from = from.map(|(job, revision)| Version { job: JobId(job), revision });
             edits.push(Edit { job: Arc::new(job), from, owner, sets });
         }
         let jobs: Vec<_> = edits.iter().map(|edit| Arc::clone(&edit.job)).collect();

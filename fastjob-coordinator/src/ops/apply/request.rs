@@ -9,7 +9,7 @@ use fastjob_core::{
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
-use super::super::Error;
+use super::super::{Error, IfMatch};
 use crate::{
     drafts::{self, Judged},
     store::{JobRow, Origin},
@@ -30,6 +30,9 @@ pub(crate) struct ApplyRequest {
     pub(super) jobs: Vec<Box<RawValue>>,
     pub(super) replace: bool,
     pub(super) dry_run: bool,
+    /// Which versions of the jobs are edited: of a request about one job.
+    #[serde(skip)]
+    pub(super) if_match: IfMatch,
 }
 
 /// A job to save: its complete definition, and what it was made from.

@@ -3,7 +3,10 @@
 use axum::{Extension, Router, body::Body, middleware::Next, routing::get};
 use fastjob_core::wire::{ExecutorKey, NONCE_BYTES};
 use fastjob_engine::Connected;
-use http::{StatusCode, header::CONTENT_TYPE};
+use http::{
+    StatusCode,
+    header::{CONTENT_TYPE, HOST},
+};
 use tower::ServiceExt;
 
 use super::*;
@@ -118,7 +121,7 @@ fn guarded() -> Router {
     let trusted = |trusted: Option<Extension<Trusted>>| async move {
         if trusted.is_some() { "trusted" } else { "a stranger" }
     };
-    Router::new().route("/", get(|| async { "in" })).route("/readyz", get(trusted)).layer(
+    Router::new().route("/in", get(|| async { "in" })).route("/readyz", get(trusted)).layer(
         axum::middleware::from_fn(move |request, next: Next| {
             let door = door.clone();
             async move { stand(&door, request, |request| next.run(request)).await }
@@ -145,26 +148,26 @@ async fn health_is_public_but_only_trusted_clients_get_reasons() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejection_says_why() {
-    let bare = Request::get("/").body(Body::empty()).unwrap();
+    let bare = Request::get("/in").body(Body::empty()).unwrap();
     let answer = guarded().oneshot(bare).await.unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(answer.headers()[WWW_AUTHENTICATE], "Bearer realm=\"fastjob\"");
     assert_eq!(answer.headers()[CONTENT_TYPE], "application/problem+json");
 
     let begun = tokio::time::Instant::now();
-    let wrong = Request::get("/").header(AUTHORIZATION, "Bearer wrong").body(Body::empty());
+    let wrong = Request::get("/in").header(AUTHORIZATION, "Bearer wrong").body(Body::empty());
     let answer = guarded().oneshot(wrong.unwrap()).await.unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     assert!(begun.elapsed() >= WRONG_TOKEN_DELAY);
 
-    let right = Request::get("/").header(AUTHORIZATION, format!("Bearer {SECRET}"));
+    let right = Request::get("/in").header(AUTHORIZATION, format!("Bearer {SECRET}"));
     let answer = guarded().oneshot(right.body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
 }
 
 #[tokio::test]
 async fn a_grpc_call_is_rejected_with_a_grpc_status() {
-    let call = Request::post("/").header(CONTENT_TYPE, "application/grpc").body(Body::empty());
+    let call = Request::post("/in").header(CONTENT_TYPE, "application/grpc").body(Body::empty());
     let answer = guarded().oneshot(call.unwrap()).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(answer.headers()["grpc-status"], "16");

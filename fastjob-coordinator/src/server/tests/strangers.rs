@@ -38,14 +38,16 @@ async fn until_closed(mut stream: TcpStream) {
 #[tokio::test]
 async fn nothing_but_a_token_extends_the_deadline() {
     let port = guarded(hasty(), None);
-    // One sends nothing, one sends an HTTP/2 preface, and one requests the health.
+    // One sends nothing, one sends an HTTP/2 preface, one requests the health, and one the console.
     let quiet = connect(&port).await;
     let mut preface = connect(&port).await;
     preface.write_all(PREFACE).await.unwrap();
     let mut health = connect(&port).await;
     ask(&mut health, "GET /healthz HTTP/1.1").await;
+    let mut page = connect(&port).await;
+    assert!(ask(&mut page, "GET / HTTP/1.1").await.starts_with("HTTP/1.1 200"));
     let mut refused = connect(&port).await;
-    assert!(ask(&mut refused, "GET / HTTP/1.1").await.starts_with("HTTP/1.1 401"));
+    assert!(ask(&mut refused, "GET /echo HTTP/1.1").await.starts_with("HTTP/1.1 401"));
     let mut honest = connect(&port).await;
     let line = format!("GET / HTTP/1.1\r\nAuthorization: Bearer {SECRET}");
     assert!(ask(&mut honest, &line).await.starts_with("HTTP/1.1 200"));
@@ -57,7 +59,7 @@ async fn nothing_but_a_token_extends_the_deadline() {
         assert!(begun.elapsed() < LONG, "the port did not close it");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    for stream in [quiet, preface, health, refused] {
+    for stream in [quiet, preface, health, page, refused] {
         until_closed(stream).await;
     }
     assert!(!is_closed(&mut honest).await);
@@ -74,7 +76,8 @@ async fn an_http_2_connection_without_a_token_is_closed_and_one_with_it_stays() 
     stranger.write_all(PREFACE).await.unwrap();
     until_closed(stranger).await;
     // The same connection as before: a second one would not be authenticated without the token.
-    assert_eq!(client.get(&url).send().await.unwrap().status(), 401);
+    let other = client.get(format!("{url}echo"));
+    assert_eq!(other.send().await.unwrap().status(), 401);
     assert_eq!(client.get(&url).bearer_auth(SECRET).send().await.unwrap().status(), 200);
 }
 
@@ -171,7 +174,7 @@ async fn unauthenticated_connections_do_not_delay_a_shutdown() {
     half.write_all(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n").await.unwrap();
     // All connections are served: this one came last.
     let mut refused = connect(&port).await;
-    assert!(ask(&mut refused, "GET / HTTP/1.1").await.starts_with("HTTP/1.1 401"));
+    assert!(ask(&mut refused, "GET /echo HTTP/1.1").await.starts_with("HTTP/1.1 401"));
     port.stop.cancel();
     let ended = tokio::time::timeout(LONG / 2, port.served).await;
     ended.expect("an unauthenticated connection delayed the shutdown").unwrap();

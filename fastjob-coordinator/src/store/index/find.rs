@@ -48,8 +48,8 @@ pub(in crate::store) struct Found {
     pub(in crate::store) has_service: bool,
     /// Whether an attempt was on the executor, if the filter asks.
     pub(in crate::store) has_executor: bool,
-    /// Whether the message of an attempt has the text, if the filter asks.
-    pub(in crate::store) has_text: bool,
+    /// Whether an attempt has the text, a reason and the lateness, as far as the filter asks.
+    pub(in crate::store) has_attempt: bool,
 }
 
 impl Found {
@@ -64,7 +64,7 @@ impl Found {
             && filter.has_created(self.created_at)
             && (filter.service.is_none() || self.has_service)
             && (filter.executor.is_none() || self.has_executor)
-            && (filter.text.is_none() || self.has_text)
+            && (!filter.asks_of_attempts() || self.has_attempt)
             && (!filter.needs_run_time() || is_long())
     }
 
@@ -118,7 +118,7 @@ pub(in crate::store) trait IndexReader: Send {
     /// The lives of an executor.
     async fn lives_of(&mut self, executor: &ExecutorName) -> Result<HashSet<LifeId>>;
     /// Those of the tasks that have attempts with rows of their own, with whether one of them was on
-    /// the executor and whether the message of one has the text, if the filter asks.
+    /// the executor and whether one has the text and a reason, as far as the filter asks.
     async fn attempted(
         &mut self,
         tasks: &[TaskId],
@@ -165,21 +165,22 @@ async fn matching(
         let of_service = reader.jobs_of(&jobs, service).await?;
         open.retain(|task| of_service.contains(&task.job));
     }
-    if (filter.executor.is_some() || filter.text.is_some()) && !open.is_empty() {
+    // Of late tasks, the attempts that are open decide, which only the engines know.
+    let asks = filter.asks_of_attempts() && filter.late.is_none();
+    if (filter.executor.is_some() || asks) && !open.is_empty() {
         let lives = match &filter.executor {
             Some(executor) => reader.lives_of(executor).await?,
             None => HashSet::new(),
         };
         let rows: Vec<_> = open.iter().filter(|task| task.has_rows).map(|task| task.task).collect();
         let mut ended: HashMap<TaskId, (bool, bool)> = HashMap::new();
-        for (task, on_executor, with_text) in reader.attempted(&rows, filter).await? {
-            ended.insert(task, (on_executor, with_text));
+        for (task, on_executor, has_attempt) in reader.attempted(&rows, filter).await? {
+            ended.insert(task, (on_executor, has_attempt));
         }
         open.retain(|task| {
-            let (was_there, has_text) = ended.get(&task.task).copied().unwrap_or_default();
+            let (was_there, has_attempt) = ended.get(&task.task).copied().unwrap_or_default();
             let is_there = || task.lives.iter().any(|life| lives.contains(life));
-            (filter.executor.is_none() || was_there || is_there())
-                && (filter.text.is_none() || has_text)
+            (filter.executor.is_none() || was_there || is_there()) && (!asks || has_attempt)
         });
     }
     Ok(open.into_iter().map(|task| task.task).collect())

@@ -16,6 +16,7 @@
 
 mod block;
 mod buckets;
+mod by_job;
 mod find;
 mod merge;
 mod plan;
@@ -34,6 +35,7 @@ use jiff::Timestamp;
 pub(super) use self::{
     block::Block,
     buckets::buckets,
+    by_job::by_job,
     find::{Found, IndexReader, list},
     merge::{MERGED, Merge, Unreadable, choose, merge},
     plan::Range,

@@ -249,7 +249,7 @@ impl OpenTasks {
         };
         // What the journal does not say is looked up for so many.
         let is_partial =
-            filter.service.is_some() || filter.executor.is_some() || filter.text.is_some();
+            filter.service.is_some() || filter.executor.is_some() || filter.asks_of_attempts();
         let limit = filter.limit as usize;
         let most = if is_partial { limit.max(filter.most()) } else { limit };
         let order = filter.order;

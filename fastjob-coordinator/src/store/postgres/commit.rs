@@ -16,7 +16,7 @@ use super::{
     Postgres,
     connection::again,
     fence::{Fence, fence, is_behind, replay},
-    history, int, small,
+    history, int, small, versions,
 };
 use crate::store::{
     Commit, CommitStore, Error, JobRow, Lease, Result,
@@ -138,6 +138,7 @@ async fn keys(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
 }
 
 async fn apply(tx: &mut PgConnection, commits: &[Commit], staged: &Staged<'_>) -> Outcome {
+    versions::keep(tx, commits).await?;
     jobs(tx, commits).await?;
     lives(tx, commits).await?;
     keys(tx, commits).await?;

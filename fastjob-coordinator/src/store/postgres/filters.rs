@@ -3,7 +3,9 @@
 use fastjob_core::{ExecutorName, JobId, ServiceName, TaskId};
 use sqlx::{Postgres, QueryBuilder};
 
-use crate::store::{Order, TaskFilter, batch::clean, index::Range, rows::index::JOB_END};
+use crate::store::{
+    Order, TaskFilter, batch::clean, codes::reason_code, index::Range, rows::index::JOB_END,
+};
 
 /// Tasks of the history by id, with what the filter asks of them.
 pub(super) fn tasks(tasks: &[i64], filter: &TaskFilter) -> QueryBuilder<Postgres> {
@@ -60,7 +62,7 @@ pub(super) fn attempted(tasks: &[TaskId], filter: &TaskFilter) -> QueryBuilder<P
     let mut sql = QueryBuilder::new("select a.task, bool_or(");
     on_executor(&mut sql, "a", filter);
     sql.push("), bool_or(");
-    with_text(&mut sql, "a", filter);
+    with_all(&mut sql, "a", filter);
     sql.push(") from attempts a where a.task = any(").push_bind(tasks);
     sql.push(") group by a.task");
     sql
@@ -97,8 +99,8 @@ fn select(filter: &TaskFilter) -> QueryBuilder<Postgres> {
         sql.push("false");
     }
     sql.push(", ");
-    if filter.text.is_some() {
-        any_attempt(&mut sql, filter, with_text);
+    if filter.asks_of_attempts() {
+        any_attempt(&mut sql, filter, with_all);
     } else {
         sql.push("false");
     }
@@ -133,6 +135,33 @@ fn on_executor(sql: &mut QueryBuilder<Postgres>, row: &str, filter: &TaskFilter)
             sql.push("false");
         }
     }
+}
+
+/// Whether the attempt in the row has all that the filter asks of one; false if it asks nothing.
+fn with_all(sql: &mut QueryBuilder<Postgres>, row: &str, filter: &TaskFilter) {
+    if !filter.asks_of_attempts() {
+        sql.push("false");
+        return;
+    }
+    sql.push("(true");
+    if filter.text.is_some() {
+        sql.push(" and ");
+        with_text(sql, row, filter);
+    }
+    if !filter.reasons.is_empty() {
+        // Their codes are numbers of this program.
+        let codes: Vec<_> =
+            filter.reasons.iter().map(|reason| reason_code(*reason).to_string()).collect();
+        let codes = codes.join(", ");
+        sql.push(format_args!(" and coalesce({row}.reason in ({codes}), false)"));
+    }
+    if let Some(late) = filter.late {
+        let late = i64::try_from(late.as_millis()).unwrap_or(i64::MAX);
+        sql.push(format_args!(
+            " and coalesce(coalesce({row}.started_at, {row}.ended_at) - {row}.due_at >= {late}, false)"
+        ));
+    }
+    sql.push(")");
 }
 
 /// Whether the message in the row has the text of the filter; false without one.

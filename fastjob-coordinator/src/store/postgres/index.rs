@@ -6,9 +6,10 @@ use sqlx::{AssertSqlSafe, PgConnection, PgExecutor, Row, postgres::PgRow};
 
 use super::{Postgres, commit::Outcome, int, partition, readers::Readers};
 use crate::store::{
-    Bucket, IndexStore, Partition, Result, StatFilter, StatStore,
+    Bucket, IndexStore, JobSums, Partition, Result, StatFilter, StatStore,
     index::{
-        MERGED, Merge, NewSegment, Removal, Segment, aside, buckets, choose, merge, unreadable,
+        MERGED, Merge, NewSegment, Removal, Segment, aside, buckets, by_job, choose, merge,
+        unreadable,
     },
     rows::index::segment,
     while_doing,
@@ -21,6 +22,10 @@ const WRITE: &str = "write the index of tasks";
 impl StatStore for Postgres {
     async fn stats(&self, filter: &StatFilter) -> Result<Vec<Bucket>> {
         buckets(&mut self.index().await?, filter).await
+    }
+
+    async fn stats_by_job(&self, from: i64, until: i64) -> Result<JobSums> {
+        by_job(&mut self.index().await?, from, until).await
     }
 }
 

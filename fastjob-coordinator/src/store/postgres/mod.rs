@@ -22,6 +22,7 @@ mod repair;
 mod retention;
 mod silences;
 mod tasks;
+mod versions;
 
 #[cfg(test)]
 mod tests;

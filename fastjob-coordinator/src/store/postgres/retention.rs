@@ -97,7 +97,8 @@ impl RetentionStore for Postgres {
              and deleted_at is not null and updated_at < $2 \
              and not exists (select 1 from child_starts c where c.job = j.id) returning id), \
              planned as (delete from cursors where job in (select id from removed)), \
-             ahead as (delete from fired_ahead where job in (select id from removed)) \
+             ahead as (delete from fired_ahead where job in (select id from removed)), \
+             versions as (delete from job_versions where job in (select id from removed)) \
              select id from removed",
         )
         .bind(unused)

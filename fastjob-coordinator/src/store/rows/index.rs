@@ -42,7 +42,7 @@ pub(crate) fn block<R: Columns>(columns: &R, at: usize) -> Result<Block> {
 }
 
 /// Reads a task of the history with its job, its state, its cause, its creation, its run time, and
-/// whether it is of the service, was on the executor and has the text that a filter asks for.
+/// whether it is of the service, was on the executor and has an attempt that a filter asks for.
 pub(crate) fn found<R: Columns>(columns: &R) -> Result<Found> {
     let row = Reading::new(columns, READ);
     Ok(Found {
@@ -54,7 +54,7 @@ pub(crate) fn found<R: Columns>(columns: &R) -> Result<Found> {
         run_time: row.maybe_int(5)?,
         has_service: row.flag(6)?,
         has_executor: row.flag(7)?,
-        has_text: row.flag(8)?,
+        has_attempt: row.flag(8)?,
     })
 }
 

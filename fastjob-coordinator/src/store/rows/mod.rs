@@ -12,6 +12,7 @@ pub(super) mod jobs;
 pub(super) mod loaded;
 pub(super) mod silences;
 pub(super) mod tasks;
+pub(super) mod versions;
 
 use std::str::FromStr;
 

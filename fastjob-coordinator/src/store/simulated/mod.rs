@@ -232,6 +232,9 @@ impl Store for Simulated {
     }
 
     fn check(&mut self) -> Result<(), String> {
+        if let Some((job, revision)) = self.tables.wrong_version() {
+            return Err(format!("the version {revision} of job {job:?} is missing, or is too old"));
+        }
         let mut stored: BTreeMap<Partition, Journal> = BTreeMap::new();
         for partition in (0..self.partitions).map(Partition) {
             stored.insert(partition, self.replay(partition).map_err(|err| err.to_string())?);

@@ -14,6 +14,7 @@ use crate::store::{
     AlarmKind, ChildStart, Commit, JobRow, LifeId, LifeRow, OpenAttempt, Partition,
     batch::{self, clean},
     journal::{AttemptEnd, Mark, Record, Staged, TaskEnd},
+    versions::{Replaced, VERSIONS_MOST, replaced},
 };
 
 /// Everything that is stored.
@@ -25,6 +26,7 @@ pub(super) struct Tables {
     pub(super) attempts: BTreeMap<AttemptId, PastAttempt>,
     pub(super) logs: BTreeMap<AttemptId, String>,
     pub(super) jobs: BTreeMap<JobId, JobRow>,
+    pub(super) versions: BTreeMap<(JobId, i64), JobRow>,
     pub(super) lives: BTreeMap<LifeId, LifeRow>,
     pub(super) keys: BTreeMap<(JobId, String), TaskId>,
     pub(super) checkpoints: BTreeMap<(TaskId, u32), Arc<str>>,
@@ -90,6 +92,7 @@ impl Tables {
             row.watermark = row.watermark.max(commit.watermark);
             row.clock = row.clock.max(commit.clock);
         }
+        self.keep_versions(commits);
         for row in batch::jobs(commits) {
             self.save(row);
         }
@@ -109,6 +112,38 @@ impl Tables {
         self.write_jobs(commits);
         self.write_children(commits);
         Ok(())
+    }
+
+    /// Keeps the versions of jobs that the commits replace.
+    fn keep_versions(&mut self, commits: &[Commit]) {
+        let Replaced { between, last } = replaced(commits);
+        for row in between {
+            let stored = self.jobs.get(&row.id).map_or(0, |stored| stored.revision);
+            if row.revision >= stored {
+                self.versions.entry((row.id, row.revision)).or_insert_with(|| row.clone());
+            }
+        }
+        for (job, revision) in last {
+            let job = JobId(job);
+            if let Some(before) = self.jobs.get(&job).filter(|row| row.revision < revision) {
+                let before = before.clone();
+                self.versions.entry((job, before.revision)).or_insert(before);
+            }
+            let old = (job, i64::MIN)..=(job, revision - VERSIONS_MOST);
+            let old: Vec<_> = self.versions.range(old).map(|(key, _)| *key).collect();
+            old.iter().for_each(|key| drop(self.versions.remove(key)));
+        }
+    }
+
+    /// Which version of a job is missing, or is kept too long.
+    pub(super) fn wrong_version(&self) -> Option<(JobId, i64)> {
+        self.jobs.values().find_map(|row| {
+            let oldest = (row.revision - VERSIONS_MOST + 1).max(1);
+            let kept = self.versions.range((row.id, i64::MIN)..(row.id, i64::MAX));
+            let kept: BTreeSet<_> = kept.map(|((_, revision), _)| *revision).collect();
+            let expected = (oldest..row.revision).collect();
+            kept.symmetric_difference(&expected).next().map(|revision| (row.id, *revision))
+        })
     }
 
     fn save(&mut self, row: &JobRow) {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{Sqlite, Writer, history, many::insert};
+use super::{Sqlite, Writer, history, many::insert, versions};
 use crate::store::{
     Commit, CommitStore, Error, Result,
     batch::{self, clean},
@@ -96,6 +96,7 @@ async fn write(
 }
 
 async fn apply(tx: &mut SqliteConnection, commits: &[Commit], staged: &Staged<'_>) -> Outcome {
+    versions::keep(tx, commits).await?;
     jobs(tx, commits).await?;
     lives(tx, commits).await?;
     keys(tx, commits).await?;

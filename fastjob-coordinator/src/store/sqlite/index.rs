@@ -5,10 +5,10 @@ use tokio_stream::StreamExt;
 
 use super::{Sqlite, commit::Outcome, many::insert};
 use crate::store::{
-    Bucket, IndexStore, Partition, Result, StatFilter, StatStore,
+    Bucket, IndexStore, JobSums, Partition, Result, StatFilter, StatStore,
     index::{
-        Block, Entry, MERGED, Merge, NewSegment, Removal, Segment, aside, buckets, choose, merge,
-        unreadable,
+        Block, Entry, MERGED, Merge, NewSegment, Removal, Segment, aside, buckets, by_job, choose,
+        merge, unreadable,
     },
     rows::index::segment,
     while_doing,
@@ -24,6 +24,10 @@ pub(super) const ALL: Partition = Partition(0);
 impl StatStore for Sqlite {
     async fn stats(&self, filter: &StatFilter) -> Result<Vec<Bucket>> {
         buckets(&mut self.index().await?, filter).await
+    }
+
+    async fn stats_by_job(&self, from: i64, until: i64) -> Result<JobSums> {
+        by_job(&mut self.index().await?, from, until).await
     }
 }
 

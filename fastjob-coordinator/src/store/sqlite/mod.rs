@@ -22,6 +22,7 @@ mod silences;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use std::{
     fs::{self, File, TryLockError},

@@ -91,6 +91,7 @@ impl RetentionStore for Sqlite {
         for of_removed in [
             "delete from cursors where job in (select value from json_each(?))",
             "delete from fired_ahead where job in (select value from json_each(?))",
+            "delete from job_versions where job in (select value from json_each(?))",
         ] {
             sqlx::query(of_removed)
                 .bind(Value::from(removed.clone()).to_string())

@@ -20,6 +20,8 @@ mod measure;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use fastjob_core::{Cause, JobId, ServiceKey, TaskState};
 use jiff::Timestamp;
 
@@ -60,12 +62,24 @@ pub(crate) struct Bucket {
     pub(crate) stats: Stats,
 }
 
+/// The statistics of jobs within some time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct JobSums {
+    /// The first minute from which on they are complete.
+    pub(crate) from: i64,
+    /// Jobs of which no task ended are left out.
+    pub(crate) jobs: BTreeMap<JobId, Stats>,
+}
+
 /// Statistics, as clients query them.
 #[async_trait::async_trait]
 pub(crate) trait StatStore: Send + Sync {
     /// The statistics by the minutes in which tasks ended, oldest first, without buckets in which
     /// none did.
     async fn stats(&self, filter: &StatFilter) -> Result<Vec<Bucket>>;
+    /// The statistics of all jobs from the first minute on, before the last one: of so much of the
+    /// end of the range as a bounded number of tasks ended in.
+    async fn stats_by_job(&self, from: i64, until: i64) -> Result<JobSums>;
 }
 
 /// How long a task took, in milliseconds. The clocks of nodes and executors may differ, so a duration

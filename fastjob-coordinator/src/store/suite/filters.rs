@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeSet, time::Duration};
 
-use fastjob_core::{Cause, ServiceName, TaskId, TaskState};
+use fastjob_core::{Cause, FailReason, ServiceName, TaskId, TaskState};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
 use super::{Home, rows::*, write};
@@ -26,7 +26,8 @@ struct Known {
     /// As its engine knows it.
     state: TaskState,
     executors: BTreeSet<&'static str>,
-    messages: Vec<&'static str>,
+    /// Of each attempt that has ended: its message, its reason, and how late it was.
+    attempts: Vec<(Option<&'static str>, Option<FailReason>, i64)>,
     run_time: Option<i64>,
 }
 
@@ -58,7 +59,7 @@ async fn task(home: &impl Home, dice: &mut StdRng, id: i64, created: i64) -> Kno
         created,
         state: TaskState::Queued,
         executors: BTreeSet::new(),
-        messages: Vec::new(),
+        attempts: Vec::new(),
         run_time: None,
     };
     let job = if is_of_other { OTHER } else { JOB };
@@ -90,8 +91,10 @@ async fn task(home: &impl Home, dice: &mut StdRng, id: i64, created: i64) -> Kno
         let end = created + dice.random_range(5..60);
         first_start = first_start.into_iter().chain(started).min();
         let message = (to == TaskState::Failed).then(|| any(dice, &MESSAGES));
-        known.messages.extend(message);
+        let reason = (to == TaskState::Failed).then(|| any(dice, &FailReason::ALL));
+        known.attempts.push((message, reason, started.unwrap_or(end) - created));
         let ended = EndedAttempt {
+            reason,
             message: message.map(str::to_owned),
             started_at: started.map(at),
             ended_at: at(end),
@@ -154,6 +157,8 @@ fn filter(dice: &mut StdRng, last: i64) -> TaskFilter {
         since: maybe(dice, &[bounds[0].min(bounds[1])]).map(at),
         until: maybe(dice, &[bounds[0].max(bounds[1])]).map(at),
         text: maybe(dice, &TEXTS).map(str::to_owned),
+        reasons: maybe(dice, &FailReason::ALL).into_iter().collect(),
+        late: maybe(dice, &[2, 4, 30]).map(Duration::from_millis),
         min_run_time,
         order,
         limit: any(dice, &[1, 3, 10, 200]),
@@ -188,8 +193,17 @@ fn naive(all: &[Known], filter: &TaskFilter) -> Vec<i64> {
         .filter(|task| filter.since.is_none_or(|since| at(task.created) >= since))
         .filter(|task| filter.until.is_none_or(|until| at(task.created) < until))
         .filter(|task| {
-            let mut messages = task.messages.iter().map(|message| message.to_lowercase());
-            needle.as_ref().is_none_or(|needle| messages.any(|message| message.contains(needle)))
+            let late = filter.late.map(|late| i64::try_from(late.as_millis()).unwrap());
+            let is_it = |(message, reason, was_late): &(Option<&str>, Option<FailReason>, i64)| {
+                let message = message.map(str::to_lowercase).unwrap_or_default();
+                needle.as_ref().is_none_or(|needle| message.contains(needle))
+                    && (filter.reasons.is_empty()
+                        || reason.is_some_and(|reason| filter.reasons.contains(&reason)))
+                    && late.is_none_or(|late| *was_late >= late)
+            };
+            // Whether an open task is late is what its engine knows.
+            let is_open = late.is_some() && !task.state.is_final();
+            !filter.asks_of_attempts() || is_open || task.attempts.iter().any(is_it)
         })
         .filter(is_long)
         .collect();

@@ -23,6 +23,7 @@ pub(crate) mod retention;
 pub(crate) mod rows;
 pub(crate) mod stats;
 pub(crate) mod texts;
+pub(crate) mod versions;
 mod view;
 
 use std::sync::Arc;
@@ -102,6 +103,13 @@ macro_rules! suite {
                 parents_are_the_living_jobs_that_have_a_child,
                 pages_of_jobs_are_complete,
                 a_page_of_jobs_ends_when_it_has_enough_bytes,
+            }
+            versions {
+                each_change_keeps_the_version_before_it,
+                changes_of_one_call_keep_what_is_between_them,
+                the_oldest_versions_of_a_job_are_removed,
+                the_versions_of_a_deleted_job_are_kept_as_long_as_its_row,
+                a_version_that_this_release_cannot_read_does_not_hide_the_others,
             }
             lists {
                 filters_of_tasks,

@@ -1,11 +1,12 @@
 //! Everything that a store shows, to compare it before and after.
 
-use fastjob_core::{AttemptId, TaskId};
+use fastjob_core::{AttemptId, JobId, TaskId};
 use jiff::Timestamp;
 
 use super::{Home, rows::name};
 use crate::store::{
-    Bucket, Loaded, Partition, StatFilter, Store, Subject, TaskFilter, TaskRow, WaitingAlarm,
+    Bucket, JobVersion, Loaded, Partition, StatFilter, Store, Subject, TaskFilter, TaskRow,
+    WaitingAlarm,
 };
 
 /// Everything that can be read from a small store.
@@ -16,6 +17,7 @@ pub(super) struct View {
     tails: Vec<(AttemptId, String)>,
     pub(super) stats: Vec<Bucket>,
     pub(super) alarms: Vec<WaitingAlarm>,
+    versions: Vec<(JobId, Vec<JobVersion>)>,
 }
 
 /// Reads everything. Log tails are read for all ids below 200, whether the attempts exist or not.
@@ -31,7 +33,11 @@ pub(super) async fn view(home: &impl Home) -> View {
     let alarms = store.waiting_alarms(&name("mail"), 0, 1_000).await.unwrap();
     let all = StatFilter { subject: Subject::All, from: 0, until: 60_000_000, bucket: 1 };
     let stats = store.stats(&all).await.unwrap();
-    View { loaded, tasks, tails, stats, alarms }
+    let mut versions = Vec::new();
+    for job in loaded.jobs.iter().take(50) {
+        versions.push((job.id, store.versions(job.id, i64::MAX, 1_000).await.unwrap()));
+    }
+    View { loaded, tasks, tails, stats, alarms, versions }
 }
 
 /// The tasks that match the filter, newest first.

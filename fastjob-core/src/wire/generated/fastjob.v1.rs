@@ -52,7 +52,7 @@ pub struct Proof {
 pub struct FromExecutor {
     #[prost(
         oneof = "from_executor::Message",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12"
     )]
     pub message: ::core::option::Option<from_executor::Message>,
 }
@@ -82,6 +82,8 @@ pub mod from_executor {
         Holding(super::Holding),
         #[prost(message, tag = "11")]
         Returned(super::Returned),
+        #[prost(message, tag = "12")]
+        Schemas(super::Schemas),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -192,6 +194,26 @@ pub struct Welcome {
     /// Set if the coordinator keeps whole logs: see LogArchive.
     #[prost(message, optional, tag = "9")]
     pub logs: ::core::option::Option<KeepsLogs>,
+    /// The coordinator accepts Schemas. One of an earlier release does not know that message.
+    #[prost(bool, tag = "10")]
+    pub accepts_schemas: bool,
+}
+/// What the params of handlers have to be like. Sent once, directly after Welcome, unless no handler
+/// has a schema. It is apart from Hello, whose size coordinators limit for all executors together.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Schemas {
+    /// At most 1 MiB together.
+    #[prost(message, repeated, tag = "1")]
+    pub schemas: ::prost::alloc::vec::Vec<HandlerSchema>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HandlerSchema {
+    /// A handler of Hello.metadata, without "JobHandler.".
+    #[prost(string, tag = "1")]
+    pub handler: ::prost::alloc::string::String,
+    /// JSON Schema 2020-12, as JSON; at most 64 KiB.
+    #[prost(string, tag = "2")]
+    pub schema: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct KeepsLogs {

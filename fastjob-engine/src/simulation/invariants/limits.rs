@@ -73,6 +73,9 @@ impl Witness {
         // A superseded life stays until the attempts that it may still run are over.
         let lives = 4 * EXECUTORS + open;
         assert!(sizes.lives <= lives, "{} lives with {open} open attempts", sizes.lives);
+        if let Some(wrong) = sizes.miscounted {
+            panic!("open tasks are counted wrong: {wrong}");
+        }
         if let Some(stray) = sizes.stray {
             panic!("an attempt was sent and nothing waits for its end: {stray}");
         }

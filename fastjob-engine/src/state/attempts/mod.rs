@@ -5,18 +5,21 @@
 //! of that changes only here.
 
 mod by_job;
+mod count;
 mod open;
 mod queues;
 mod quota;
+mod steps;
 mod tasks;
 
 use std::time::Duration;
 
-use fastjob_core::{AttemptId, JobId, TaskId};
+use fastjob_core::{AttemptId, AttemptState, JobId, TaskId};
 use jiff::Timestamp;
 
+pub(crate) use self::count::OpenTasks;
 pub use self::quota::{DefaultAlarms, Limits, OpenLimit, OverQuota};
-use self::{by_job::ByJob, queues::Due, quota::Quota, tasks::Spread};
+use self::{by_job::ByJob, queues::Due, quota::Quota, steps::Steps, tasks::Spread};
 pub(crate) use self::{
     open::{Open, Step},
     queues::{WaitKey, Waiting},
@@ -38,6 +41,11 @@ pub(crate) struct Attempts {
     waiting: Waiting,
     timers: Timers<AttemptId>,
     quota: Quota,
+    count: OpenTasks,
+    /// How many attempts are at each step.
+    steps: Steps,
+    /// How many attempts run.
+    running: usize,
 }
 
 impl Attempts {
@@ -51,6 +59,9 @@ impl Attempts {
             waiting: Waiting::default(),
             timers: Timers::default(),
             quota: Quota::new(limits.open),
+            count: OpenTasks::default(),
+            steps: Steps::default(),
+            running: 0,
         }
     }
 
@@ -75,8 +86,12 @@ impl Attempts {
         self.of_job.insert(row.job, id);
         self.know(&row);
         self.quota.add(open.param.as_deref());
+        self.count_in(&open);
+        self.count(&open, 1);
         if let Some(mut before) = self.open.insert(id, open) {
+            self.count(&before, -1);
             self.quota.remove(before.param.as_deref());
+            self.count_out(&before);
             leave_queue(&mut self.due, &mut self.waiting, &mut before);
         }
     }
@@ -84,7 +99,9 @@ impl Attempts {
     /// Removes an attempt from all collections here, except from its task.
     pub(crate) fn remove(&mut self, id: AttemptId) -> Option<Open> {
         let mut open = self.open.remove(&id)?;
+        self.count(&open, -1);
         self.quota.remove(open.param.as_deref());
+        self.count_out(&open);
         leave_queue(&mut self.due, &mut self.waiting, &mut open);
         if open.deadlines().earliest().is_some() {
             self.timers.cancel(id);
@@ -121,9 +138,37 @@ impl Attempts {
         let open = self.open.get_mut(&id)?;
         if step != open.step {
             leave_queue(&mut self.due, &mut self.waiting, open);
+            self.steps.add(open.step, -1);
+            self.steps.add(step, 1);
         }
         open.step = step;
         Some(open)
+    }
+
+    /// Sets the state of an attempt when it starts to run, or no longer runs.
+    pub(crate) fn set_state(&mut self, id: AttemptId, state: AttemptState) {
+        let Some(open) = self.open.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut open.state, state);
+        self.running += usize::from(state == AttemptState::Running);
+        self.running -= usize::from(before == AttemptState::Running);
+    }
+
+    /// How many attempts run.
+    pub(crate) fn running(&self) -> usize {
+        self.running
+    }
+
+    /// How many attempts are at each step.
+    pub(crate) fn steps(&self) -> Steps {
+        self.steps
+    }
+
+    /// Counts an attempt that is added or removed.
+    fn count(&mut self, open: &Open, change: isize) {
+        self.steps.add(open.step, change);
+        if open.state == AttemptState::Running {
+            self.running = self.running.saturating_add_signed(change);
+        }
     }
 
     /// Sets when an attempt is due, if it waits for that.
@@ -218,6 +263,14 @@ impl Attempts {
     /// A timer of an attempt that has ended.
     pub(crate) fn outlived_timer(&self) -> Option<AttemptId> {
         self.timers.all().find(|id| !self.open.contains_key(id))
+    }
+
+    /// Whether the counts of steps and of running attempts are those of the open attempts.
+    pub(crate) fn is_counted_well(&self) -> bool {
+        let mut counted = Steps::default();
+        self.open.values().for_each(|open| counted.add(open.step, 1));
+        let running = self.open.values().filter(|open| open.state == AttemptState::Running).count();
+        (counted, running) == (self.steps, self.running)
     }
 
     /// Each index of the open attempts with its size.

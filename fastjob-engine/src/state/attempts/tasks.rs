@@ -26,6 +26,13 @@ pub(super) struct Spread {
     open: usize,
 }
 
+#[cfg(any(test, feature = "simulation"))]
+impl Spread {
+    pub(super) fn state(&self) -> TaskState {
+        self.state
+    }
+}
+
 /// The state of a shard.
 #[derive(Clone, Debug, PartialEq)]
 enum ShardAt {
@@ -112,8 +119,10 @@ impl Attempts {
             Some(spread) => &mut spread.state,
             None => &mut open.task_state,
         };
-        *state = task::next(*state, event)?;
-        Some(*state)
+        let next = task::next(*state, event)?;
+        self.count.moved(*state, next);
+        *state = next;
+        Some(next)
     }
 
     /// Spreads a task over `total` shards, whose attempts are inserted next: those of all shards, or
@@ -122,7 +131,21 @@ impl Attempts {
         let shards = ShardAt::all_of(head, total);
         let left_out = shards.iter().filter(|shard| **shard == ShardAt::LEFT_OUT).count();
         let spread = Spread { state: head.task_state, open: shards.len() - left_out, shards };
-        self.spreads.insert(head.row.task, spread);
+        self.count.add(spread.state);
+        if let Some(before) = self.spreads.insert(head.row.task, spread) {
+            self.count.remove(before.state);
+        }
+    }
+
+    /// The states of the tasks that are spread, each with one of its open attempts.
+    pub(crate) fn spread_tasks(&self) -> impl Iterator<Item = (TaskState, &Open)> {
+        self.spreads.values().filter_map(|spread| {
+            let open = spread.shards.iter().find_map(|at| match at {
+                ShardAt::Open(attempt) => self.open.get(attempt),
+                ShardAt::Ended { .. } => None,
+            });
+            Some((spread.state, open?))
+        })
     }
 
     pub(crate) fn is_spread(&self, task: TaskId) -> bool {
@@ -136,13 +159,16 @@ impl Attempts {
 
     /// Forgets a spread task of which no attempt was sent.
     pub(crate) fn cancel_spread(&mut self, task: TaskId) {
-        self.spreads.remove(&task);
+        if let Some(spread) = self.spreads.remove(&task) {
+            self.count.remove(spread.state);
+        }
     }
 
     /// Continues the task of a shard that is retried; returns its state if that changes.
     pub(crate) fn retry_shard(&mut self, task: TaskId, event: TaskEvent) -> Option<TaskState> {
         let spread = self.spreads.get_mut(&task)?;
         let next = task::next(spread.state, event).filter(|next| *next != spread.state)?;
+        self.count.moved(spread.state, next);
         spread.state = next;
         Some(next)
     }
@@ -164,6 +190,7 @@ impl Attempts {
             return None;
         }
         let spread = self.spreads.remove(&row.task)?;
+        self.count.remove(spread.state);
         let has = |wanted: AttemptState| {
             let mut ends = spread.shards.iter();
             ends.any(|at| matches!(at, ShardAt::Ended { state, .. } if *state == wanted))
@@ -190,11 +217,17 @@ impl Attempts {
             if row.shard.total < 2 && !(row.shard.total == 1 && is_sharded(open)) {
                 continue;
             }
-            let spread = self.spreads.entry(row.task).or_insert_with(|| Spread {
-                state: open.task_state,
-                // A shard that is neither open nor ended in the store does not exist.
-                shards: ShardAt::all_of(open, row.shard.total),
-                open: 0,
+            let spread = self.spreads.entry(row.task).or_insert_with(|| {
+                if row.shard.total >= 2 {
+                    // The only shard of a task was counted as the task.
+                    self.count.add(open.task_state);
+                }
+                Spread {
+                    state: open.task_state,
+                    // A shard that is neither open nor ended in the store does not exist.
+                    shards: ShardAt::all_of(open, row.shard.total),
+                    open: 0,
+                }
             });
             self.retried.remove(&row.task);
             if let Some(shard) = spread.shards.get_mut(row.shard.index as usize) {

@@ -109,6 +109,7 @@ impl Catalog {
                 | JobRefused::NoBackfill(_)
                 | JobRefused::NoCode(_)
                 | JobRefused::Changed(_)
+                | JobRefused::Stale { .. }
                 | JobRefused::TooMany(_)
                 | JobRefused::TooLate(_)
                 | JobRefused::NeverFires(_)

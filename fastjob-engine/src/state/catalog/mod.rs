@@ -3,6 +3,7 @@
 //!
 //! While a command runs that depends on jobs of other partitions, the catalog has these jobs too.
 
+mod census;
 mod chain;
 mod directory;
 mod entry;
@@ -19,10 +20,10 @@ use jiff::Timestamp;
 
 pub(crate) use self::entry::JobEntry;
 pub(crate) use self::together::Missing;
+use self::{census::Census, chain::Parents, settings::SharedSettings, table::Table};
 pub use self::{
     chain::LINKS_MOST, directory::Directory, quota::JobQuota, together::check_together,
 };
-use self::{chain::Parents, settings::SharedSettings, table::Table};
 use crate::{
     Config, JobRefused,
     record::{JobRow, Origin, Partition},
@@ -36,6 +37,7 @@ pub(crate) struct Catalog {
     /// The total size of the definitions, in bytes.
     bytes: u64,
     parents: Parents,
+    census: Census,
     /// Jobs of other partitions, while a command that needs them runs.
     others: Directory,
     /// Whether children are not looked at, while a command is tried.
@@ -53,6 +55,7 @@ impl Catalog {
             settings: SharedSettings::default(),
             bytes: 0,
             parents: Parents::default(),
+            census: Census::default(),
             others: Directory::default(),
             ignores_children: false,
             links_left: Cell::new(LINKS_MOST),
@@ -89,6 +92,11 @@ impl Catalog {
 
     pub(crate) fn entries_mut(&mut self) -> impl Iterator<Item = &mut JobEntry> {
         self.jobs.iter_mut()
+    }
+
+    /// How many jobs each service has, deleted ones left out.
+    pub(crate) fn census(&self) -> &Census {
+        &self.census
     }
 
     /// The sizes of the collections that grow with the number of jobs: jobs, names, and settings.
@@ -166,12 +174,15 @@ impl Catalog {
         if row.deleted_at.is_none() {
             self.parents.change(row.id, &[], &row.children);
         }
-        self.jobs.insert(JobEntry::new(row, cursor));
+        let entry = JobEntry::new(row, cursor);
+        self.census.add(&entry);
+        self.jobs.insert(entry);
     }
 
     /// Takes back the last admission. Its name may have been that of a deleted job.
     pub(crate) fn undo_admit(&mut self, id: JobId, deleted: Option<JobId>) {
         let Some(entry) = self.jobs.remove(id) else { return };
+        self.census.remove(&entry);
         self.bytes -= entry.row().bytes();
         self.parents.change(id, entry.children(), &[]);
         self.next_id = id.0;
@@ -187,13 +198,16 @@ impl Catalog {
         let Some(entry) = self.jobs.get_mut(row.id) else { return };
         self.parents.change(row.id, entry.children(), &row.children);
         self.bytes = self.bytes - entry.row().bytes() + row.bytes();
+        self.census.remove(entry);
         entry.set_row(row);
+        self.census.add(entry);
     }
 
     /// Marks a job as deleted by a user.
     pub(crate) fn delete(&mut self, id: JobId, now: Timestamp) -> Option<&JobEntry> {
         let entry = self.jobs.get_mut(id)?;
         self.bytes -= entry.row().bytes();
+        self.census.remove(entry);
         entry.delete(now);
         self.bytes += entry.row().bytes();
         self.parents.change(id, entry.children(), &[]);

@@ -29,6 +29,7 @@ fn request(jobs: Value, replace: bool) -> ApplyRequest {
         jobs: jobs.as_array().unwrap().iter().map(raw).collect(),
         replace,
         dry_run: false,
+        ..ApplyRequest::default()
     }
 }
 

@@ -132,7 +132,7 @@ impl Memory {
                 run_time: Some(ended_at.as_millisecond() - created_at.as_millisecond()),
                 has_service: service == Some(name::<ServiceName>("b").key()),
                 has_executor: true,
-                has_text: true,
+                has_attempt: true,
             };
             self.history.insert(task.0, found);
             self.ends.insert(task.0, ended_at);

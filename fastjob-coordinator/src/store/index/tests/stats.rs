@@ -3,7 +3,10 @@
 use fastjob_core::Cause;
 
 use super::*;
-use crate::store::stats::{Bucket, LastAttempt, StatFilter, Stats};
+use crate::store::{
+    index::by_job::by_job_of,
+    stats::{Bucket, LastAttempt, StatFilter, Stats},
+};
 
 /// A task: of which job, in which state, when it ended in seconds, how long it waited and ran in
 /// milliseconds, and whether its schedule started it.
@@ -103,6 +106,55 @@ proptest! {
                 let filter = StatFilter { subject, from, until, bucket };
                 let read = runtime().block_on(buckets(&mut memory, &filter)).unwrap();
                 prop_assert_eq!(read, naive(&all, &filter), "{:?}", filter);
+            }
+        }
+    }
+}
+
+fn naive_by_job(all: &[Ended], from: i64, until: i64) -> BTreeMap<JobId, Stats> {
+    let mut sums: BTreeMap<JobId, Stats> = BTreeMap::new();
+    for end in all {
+        let minute = end.ended_at.as_second().div_euclid(60);
+        if (from..until).contains(&minute) {
+            sums.entry(end.job).or_default().add(end.state, end.times);
+        }
+    }
+    sums
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn statistics_by_job_are_complete_from_the_minute_that_they_say(
+        steps in proptest::collection::vec(step(), 1..60),
+        from in 0..400_i64,
+        minutes in 1..5_000_i64,
+        most in 1..1_500_i64,
+    ) {
+        let (mut memory, mut all) = (Memory::default(), Vec::new());
+        for step in steps {
+            match step {
+                Step::End(tasks) => {
+                    let ids = all.len() as i64 + 1..;
+                    let ended: Vec<_> =
+                        ids.zip(tasks).map(|(id, task)| ended_of(id, task)).collect();
+                    memory.end(&ended);
+                    all.extend(ended);
+                }
+                Step::Merge => while memory.merge() {},
+                Step::MergeLargest => while memory.merge_to(Some(MERGED)) {},
+            }
+        }
+        let start = at(0).as_second().div_euclid(60) + from;
+        for unit in [1, 60] {
+            let from = start.div_euclid(unit) * unit;
+            let until = (start + minutes).div_euclid(unit) * unit + unit;
+            for most in [most, i64::MAX] {
+                let range = (from, until);
+                let read = runtime().block_on(by_job_of(&mut memory, range, most)).unwrap();
+                prop_assert!(read.from >= from && (most < i64::MAX || read.from == from));
+                prop_assert_eq!(&read.jobs, &naive_by_job(&all, read.from, until), "{:?}", range);
             }
         }
     }

@@ -1,0 +1,15 @@
+export const handlers = {
+  title: 'Handlers',
+  sub: 'What jobs can call, by service',
+  search: 'Name, description',
+  searchLabel: 'Filter handlers',
+  columns: { name: 'Handler', executors: 'Executors', jobs: 'Jobs', param: 'Parameter' },
+  schema: 'Schema',
+  noSchema: 'any',
+  noExecutor: 'no executor',
+  newJob: 'New job with it',
+  showSchema: 'Schema of the parameter of {handler}',
+  and: { one: '+{n}', other: '+{n}' },
+  empty: { title: 'No handler yet', detail: 'Handlers appear when an executor connects.' },
+  noMatch: 'No handler matches',
+}

@@ -1,0 +1,18 @@
+export const timetable = {
+  title: 'Timetable',
+  sub: 'When jobs fire, and where they pile up',
+  range: { label: 'Range', day: 'Day', week: 'Week' },
+  previous: 'Earlier',
+  next: 'Later',
+  now: 'Now',
+  job: 'Job',
+  all: 'All jobs',
+  cell: { one: '{n} fire, {at}', other: '{n} fires, {at}' },
+  total: { one: '{n} fire', other: '{n} fires' },
+  more: 'more than {n} fires',
+  cut: 'There are more fires than can be shown: choose a service.',
+  none: { title: 'Nothing fires in this range', detail: 'No enabled job has a fire between these instants.' },
+  busiest: 'Most at {at}: {n}',
+  few: 'less',
+  many: 'more',
+}

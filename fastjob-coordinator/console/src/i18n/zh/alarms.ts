@@ -1,0 +1,48 @@
+import type { alarms as en } from '../en/alarms'
+import type { Words } from '../text'
+
+export const alarms: Words<typeof en> = {
+  title: '告警',
+  tabs: { past: '历史告警', channels: '渠道', silences: '静默' },
+  kinds: { failed: '失败', recovered: '已恢复', runs_long: '运行过久', starts_late: '启动延迟' },
+  columns: {
+    state: '状态',
+    job: '任务',
+    what: '类型',
+    channel: '渠道',
+    at: '时间',
+    tries: '发送次数',
+    why: '内容，或未发送的原因',
+  },
+  searchLabel: '筛选告警',
+  tokens: { job: '名称或 service.name', channel: '渠道名称' },
+  search: '任务、渠道',
+  none: { title: '没有告警', detail: '任务最终失败、恢复、运行过久或启动延迟时，若配置了渠道就会告警。' },
+  noMatch: '没有匹配的告警',
+  channel: {
+    kind: '类型',
+    wait: '合并等待',
+    interval: '最短间隔',
+    defaults: '默认用于',
+    test: '发送测试',
+    sent: '测试已被接受',
+    notSent: '测试未被接受：{why}',
+  },
+  noChannels: { title: '没有配置渠道', detail: '渠道在调度中心的配置文件中：[[alarms.channel]]。' },
+  silence: {
+    new: '新增静默',
+    title: '静默告警',
+    job: '任务',
+    everyJob: '全部任务',
+    channel: '渠道',
+    everyChannel: '全部渠道',
+    for: '时长',
+    reason: '原因',
+    confirm: '静默',
+    until: '至 {at}',
+    end: '结束',
+    ended: '静默已结束',
+    made: '已静默至 {at}',
+    none: '没有静默。',
+  },
+}

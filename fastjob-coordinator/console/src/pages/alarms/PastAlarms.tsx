@@ -1,0 +1,147 @@
+/** The alarms that were raised, newest first, with what became of each. */
+import { itemsOf, useAlarms, useChannels } from '../../api/queries'
+import type { AlarmView } from '../../api/types'
+import { useI18n } from '../../i18n'
+import { searchOf, type Token, tokensOf } from '../../lib/tokens'
+import {
+  Button,
+  type Column,
+  cx,
+  Empty,
+  ErrorCard,
+  Go,
+  paths,
+  Status,
+  Table,
+  Time,
+  TokenSearch,
+  usePatchSearch,
+} from '../../ui'
+
+export function PastAlarms({ job, channel }: { job: string | undefined; channel: string | undefined }) {
+  const { t, f } = useI18n()
+  const words = t.alarms.columns
+  const patch = usePatchSearch()
+  const list = useAlarms({ ...(job && { job }), ...(channel && { channel }) })
+  const channels = useChannels()
+  const rows = itemsOf(list.data)
+  const kinds = t.alarms.kinds as Record<string, string>
+  const tokens = tokensOf({ job, channel }, ['job', 'channel'])
+  const apply = (next: Token[]) => patch({ job: undefined, channel: undefined, ...searchOf(next) })
+  const columns: Column<AlarmView>[] = [
+    {
+      id: 'state',
+      head: words.state,
+      width: 116,
+      className: 'c-st',
+      cell: (one) => <Status state={one.state} />,
+    },
+    {
+      id: 'job',
+      head: words.job,
+      width: 230,
+      className: 'c-job',
+      cell: (one) => (
+        <>
+          <Go row className="b" to={one.task === null ? paths.job(one.job) : paths.task(one.task)}>
+            {one.job.split('.').slice(1).join('.') || one.job}
+          </Go>{' '}
+          <span className="grey">{one.job.split('.')[0]}</span>
+        </>
+      ),
+    },
+    {
+      id: 'what',
+      head: words.what,
+      width: 104,
+      className: 'hide-s',
+      cell: (one) => kinds[one.kind] ?? one.kind,
+    },
+    { id: 'channel', head: words.channel, width: 120, className: 'grey hide-s', cell: (one) => one.channel },
+    {
+      id: 'at',
+      head: words.at,
+      width: 110,
+      className: 'num c-due',
+      cell: (one) => <Time at={one.at} look="near" />,
+    },
+    {
+      id: 'tries',
+      head: words.tries,
+      width: 70,
+      className: 'num grey hide-m',
+      cell: (one) => f.n(one.tries),
+    },
+    {
+      id: 'why',
+      head: words.why,
+      className: 'c-res',
+      cell: (one) => {
+        const text = one.state === 'given_up' && one.last_error ? one.last_error : one.message || one.reason
+        return (
+          <span className={cx('l1', one.state !== 'given_up' && 'grey')} data-tip={text}>
+            {text}
+          </span>
+        )
+      },
+    },
+  ]
+  return (
+    <>
+      <div className="tools">
+        <TokenSearch
+          tokens={tokens}
+          text=""
+          keys={[
+            { key: 'job', hint: t.alarms.tokens.job },
+            {
+              key: 'channel',
+              hint: t.alarms.tokens.channel,
+              values: (text) =>
+                (channels.data?.items ?? []).map((one) => one.name).filter((name) => name.includes(text)),
+            },
+          ]}
+          onChange={apply}
+          placeholder={t.alarms.search}
+          label={t.alarms.searchLabel}
+        />
+      </div>
+      {list.error && rows.length === 0 ? (
+        <section className="sec">
+          <ErrorCard error={list.error} retry={() => void list.refetch()} />
+        </section>
+      ) : list.data && rows.length === 0 ? (
+        tokens.length > 0 ? (
+          <Empty
+            icon="bell"
+            title={t.alarms.noMatch}
+            actions={<Button onClick={() => apply([])}>{t.act.clear}</Button>}
+          />
+        ) : (
+          <Empty icon="bell" title={t.alarms.none.title}>
+            {t.alarms.none.detail}
+          </Empty>
+        )
+      ) : (
+        <Table<AlarmView, number>
+          label={t.alarms.title}
+          className="tasks"
+          columns={columns}
+          rows={rows}
+          rowKey={(one) => one.id}
+          rowName={(one) => one.job}
+          loading={list.isPending}
+        />
+      )}
+      {list.hasNextPage && (
+        <div className="pager">
+          <span className="end">
+            <Button small busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
+              {t.act.loadMore}
+            </Button>
+          </span>
+        </div>
+      )}
+    </>
+  )
+}

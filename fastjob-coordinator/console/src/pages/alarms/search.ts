@@ -1,0 +1,11 @@
+import { compact, oneOf, type RawSearch, str } from '../../lib/search'
+
+export const ALARM_TABS = ['past', 'channels', 'silences'] as const
+
+/** What the address of this page holds. */
+export const validateAlarms = (raw: RawSearch) =>
+  compact({
+    job: str(raw.job),
+    channel: str(raw.channel),
+    tab: oneOf(raw.tab, ALARM_TABS),
+  })

@@ -1,0 +1,7 @@
+import { compact, type RawSearch, str } from '../../lib/search'
+
+/** What the address of this page holds. */
+export const validateExecutors = (raw: RawSearch) =>
+  compact({
+    text: str(raw.text),
+  })

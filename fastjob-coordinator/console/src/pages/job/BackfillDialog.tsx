@@ -1,0 +1,101 @@
+/** Starts one task for each past fire between two instants. */
+import { useState } from 'react'
+import { actions, useAction } from '../../api/queries'
+import type { JobView } from '../../api/types'
+import { useI18n } from '../../i18n'
+import { Button, Checkbox, Dialog, ProblemNote, toast } from '../../ui'
+import { fullName } from '../task/shards'
+
+const MAX = 1_000
+
+export function BackfillDialog({ job, onClose }: { job: JobView; onClose: () => void }) {
+  const { t, say } = useI18n()
+  const words = t.job.backfill
+  const [from, setFrom] = useState('')
+  const [until, setUntil] = useState('')
+  const [max, setMax] = useState('100')
+  const [again, setAgain] = useState(false)
+  const backfill = useAction(actions.backfill, 'tasks')
+  const wrong = until !== '' && from >= until
+  const count = Number(max)
+  const valid = from !== '' && !wrong && Number.isInteger(count) && count >= 1 && count <= MAX
+  const submit = async () => {
+    if (!valid) return
+    const request = {
+      from: new Date(from).toISOString(),
+      ...(until && { until: new Date(until).toISOString() }),
+      max: count,
+      ...(again && { again }),
+    }
+    const done = await backfill.mutateAsync([fullName(job), request]).catch((): null => null)
+    if (!done) return
+    const words_ = [
+      say(words.done, { n: done.tasks.length }),
+      done.existing?.length ? say(words.existing, { n: done.existing.length }) : '',
+      done.more ? words.more : '',
+    ]
+    toast.done(words_.filter(Boolean).join('. '))
+    onClose()
+  }
+  return (
+    <Dialog
+      title={say(words.title, { job: fullName(job) })}
+      onClose={onClose}
+      onSubmit={() => void submit()}
+      foot={
+        <>
+          <Button onClick={onClose}>{t.act.cancel}</Button>
+          <Button type="submit" look="main" busy={backfill.isPending} disabled={!valid}>
+            {words.confirm}
+          </Button>
+        </>
+      }
+    >
+      <p className="grey dlg-p">{words.detail}</p>
+      <div className="f">
+        <label htmlFor="backfill-from">{words.from}</label>
+        <input
+          id="backfill-from"
+          className="in"
+          type="datetime-local"
+          value={from}
+          data-autofocus
+          required
+          onChange={(event) => setFrom(event.target.value)}
+        />
+      </div>
+      <div className="f">
+        <label htmlFor="backfill-until">{words.until}</label>
+        <div>
+          <input
+            id="backfill-until"
+            className="in"
+            type="datetime-local"
+            value={until}
+            aria-invalid={wrong}
+            onChange={(event) => setUntil(event.target.value)}
+          />
+          {wrong && (
+            <p className="hint bad" role="alert">
+              {t.tasks.range.wrong}
+            </p>
+          )}
+        </div>
+      </div>
+      <div className="f">
+        <label htmlFor="backfill-max">{words.max}</label>
+        <input
+          id="backfill-max"
+          className="in w160"
+          type="number"
+          min={1}
+          max={MAX}
+          value={max}
+          onChange={(event) => setMax(event.target.value)}
+        />
+      </div>
+      <Checkbox visible label={words.again} checked={again} onChange={setAgain} />
+      {backfill.error && <ProblemNote error={backfill.error} />}
+    </Dialog>
+  )
+}

@@ -1,0 +1,139 @@
+/** The versions of a job: who changed what, field by field, and back to an earlier one. */
+import { useState } from 'react'
+import { actions, itemsOf, useAction, useJobVersions } from '../../api/queries'
+import type { FieldChange, JobVersion, JobView, Json } from '../../api/types'
+import { useI18n } from '../../i18n'
+import { Button, Confirm, ErrorCard, JsonView, Skeleton, Time, toast } from '../../ui'
+import { fullName } from '../task/shards'
+
+export function HistoryTab({ job }: { job: JobView }) {
+  const { t, say } = useI18n()
+  const words = t.job.history
+  const name = fullName(job)
+  const versions = useJobVersions(name)
+  const restore = useAction(actions.restoreJob, 'jobs')
+  const [asked, setAsked] = useState<number | null>(null)
+  const items = itemsOf(versions.data)
+  if (versions.error) {
+    return (
+      <section className="sec tight">
+        <ErrorCard error={versions.error} retry={() => void versions.refetch()} />
+      </section>
+    )
+  }
+  return (
+    <section className="sec tight">
+      {versions.isPending && <Skeleton width="60%" />}
+      {versions.data && items.length === 0 && <p className="grey">{words.none}</p>}
+      <ol className="versions">
+        {items.map((version) => (
+          <Version
+            key={version.revision}
+            job={name}
+            version={version}
+            current={version.revision === job.revision}
+            onRestore={() => setAsked(version.revision)}
+          />
+        ))}
+      </ol>
+      {versions.hasNextPage && (
+        <Button small busy={versions.isFetchingNextPage} onClick={() => void versions.fetchNextPage()}>
+          {t.act.loadMore}
+        </Button>
+      )}
+      {asked !== null && (
+        <Confirm
+          title={say(words.restoreTitle, { revision: String(asked), job: job.name })}
+          verb={words.restore}
+          onClose={() => setAsked(null)}
+          onConfirm={async () => {
+            await restore.mutateAsync([name, asked])
+            toast.done(say(words.restored, { job: job.name, revision: String(asked) }))
+          }}
+        >
+          <p>{words.restoreDetail}</p>
+        </Confirm>
+      )}
+    </section>
+  )
+}
+
+interface VersionProps {
+  job: string
+  version: JobVersion
+  current: boolean
+  onRestore: () => void
+}
+
+function Version({ job, version, current, onRestore }: VersionProps) {
+  const { t, say } = useI18n()
+  const words = t.job.history
+  const [definition, setDefinition] = useState<object | null>(null)
+  const by = version.origin === 'code' ? words.byCode : words.byApi
+  const what = version.changes.length === 0 ? words.first : say(words.changes, { n: version.changes.length })
+  return (
+    <li>
+      <div className="version-head">
+        <b>{say(words.revision, { revision: String(version.revision) })}</b>
+        {current && <span className="tag">{words.now}</span>}
+        <span className="grey">
+          <Time at={version.saved_at} /> · {by} · {what}
+        </span>
+        <span className="end">
+          <Button
+            look="bare"
+            small
+            onClick={() => {
+              if (definition) setDefinition(null)
+              else
+                actions
+                  .jobVersion(job, version.revision)
+                  .then((found) => setDefinition(found.job), toast.failed)
+            }}
+            aria-expanded={definition !== null}
+          >
+            {words.show}
+          </Button>
+          {!current && (
+            <Button small onClick={onRestore}>
+              {words.restore}
+            </Button>
+          )}
+        </span>
+      </div>
+      {version.changes.length > 0 && <Changes changes={version.changes} />}
+      {definition && <JsonView value={definition} />}
+    </li>
+  )
+}
+
+/** Fields before and after. */
+export function Changes({ changes }: { changes: readonly FieldChange[] }) {
+  const { t } = useI18n()
+  const words = t.job.history
+  return (
+    <table className="diff">
+      <thead className="sr">
+        <tr>
+          <th scope="col">–</th>
+          <th scope="col">{words.from}</th>
+          <th scope="col">{words.to}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {changes.map((change) => (
+          <tr key={change.field}>
+            <th scope="row">{change.field}</th>
+            <td className="del">{shown(change.from)}</td>
+            <td className="ins">{shown(change.to)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+function shown(value: Json | undefined): string {
+  if (value === undefined || value === null) return '–'
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}

@@ -1,0 +1,233 @@
+/** The columns of the list of jobs. */
+import { Link, useNavigate } from '@tanstack/react-router'
+import type { JobView, ScheduleDraft } from '../../api/types'
+import { useI18n } from '../../i18n'
+import { scheduleWords } from '../../schedule/words'
+import { Button, type Column, cx, Menu, Status, Strip, Switch, Time, useNow } from '../../ui'
+import { fullName } from '../task/shards'
+import type { JobActions } from './useJobActions'
+
+const dim = (job: JobView) => (job.enabled === false ? 'grey' : undefined)
+
+export const scheduleOf = (job: Pick<JobView, 'schedule'>): ScheduleDraft | null =>
+  typeof job.schedule === 'object' && job.schedule !== null ? job.schedule : null
+
+/** The expression as it is written. */
+export function expressionOf(job: Pick<JobView, 'schedule'>): string {
+  const schedule = scheduleOf(job)
+  if (!schedule) return 'none'
+  const zone = schedule.zone ? ` · ${schedule.zone.split('/').pop()?.replace(/_/g, ' ') ?? ''}` : ''
+  if (schedule.cron) return `${schedule.cron}${zone}`
+  if (schedule.fixed_rate) return `fixed_rate ${schedule.fixed_rate}`
+  if (schedule.fixed_delay) return `fixed_delay ${schedule.fixed_delay}`
+  return schedule.once ? `once${zone}` : 'none'
+}
+
+export function useJobColumns(act: JobActions): Column<JobView>[] {
+  const { t, say, language } = useI18n()
+  const navigate = useNavigate()
+  const words = t.jobs.columns
+  return [
+    {
+      id: 'enabled',
+      head: <span className="sr">{words.enabled}</span>,
+      width: 44,
+      className: 'c-sw',
+      cell: (job) => (
+        <Switch
+          on={job.enabled !== false}
+          label={say(job.enabled !== false ? t.jobs.switchOff : t.jobs.switchOn, { job: job.name })}
+          onChange={(on) => act.setEnabled(job, on)}
+        />
+      ),
+    },
+    {
+      id: 'name',
+      head: words.name,
+      className: 'c-name',
+      cell: (job) => (
+        <span className={dim(job)}>
+          <span className="l1">
+            <Link className="b" data-row to="/jobs/$job" params={{ job: fullName(job) }}>
+              {job.name}
+            </Link>
+          </span>
+          <span className="l2">{job.description || job.handler}</span>
+        </span>
+      ),
+    },
+    {
+      id: 'service',
+      head: words.service,
+      width: 96,
+      className: 'hide-m',
+      cell: (job) => <span className={dim(job)}>{job.service}</span>,
+    },
+    {
+      id: 'schedule',
+      head: words.schedule,
+      width: 186,
+      className: 'c-sched',
+      cell: (job) => (
+        <span className={dim(job)}>
+          <span className="l1" data-tip={expressionOf(job)}>
+            {scheduleWords(job.schedule, language)}
+          </span>
+          <span className="l2 mono">{expressionOf(job)}</span>
+        </span>
+      ),
+    },
+    { id: 'last', head: words.last, width: 166, className: 'c-last', cell: (job) => <Last job={job} /> },
+    {
+      id: 'strip',
+      head: words.strip,
+      width: 138,
+      className: 'hide-s',
+      cell: (job) => (
+        <Strip
+          ends={job.activity?.ends ?? []}
+          onOpen={(task) => void navigate({ to: '/tasks/$task', params: { task: String(task) } })}
+        />
+      ),
+    },
+    { id: 'next', head: words.next, width: 112, className: 'c-next', cell: (job) => <Next job={job} /> },
+    {
+      id: 'labels',
+      head: words.labels,
+      width: 150,
+      className: 'hide-l',
+      cell: (job) => (
+        <span className="tags">
+          {Object.entries(job.labels ?? {}).map(([key, value]) => (
+            <Link key={key} className="tag" to="/jobs" search={{ label: [`${key}=${value}`] }}>
+              {key} {value}
+            </Link>
+          ))}
+        </span>
+      ),
+    },
+    {
+      id: 'acts',
+      head: <span className="sr">{words.actions}</span>,
+      width: 24,
+      className: 'hide-s acts-over',
+      cell: (job) => {
+        const last = job.activity?.ends[0]
+        return (
+          <span className="row-acts">
+            <Button small onClick={() => act.start(job)}>
+              {t.act.start}
+            </Button>
+            {last && (
+              <Link
+                className="btn icon s"
+                aria-label={t.jobs.act.log}
+                data-tip={t.jobs.act.log}
+                to="/tasks/$task"
+                params={{ task: String(last.task) }}
+              >
+                <LogIcon />
+              </Link>
+            )}
+            <Menu entries={act.menu(job)} label={say(t.jobs.act.more, { job: job.name })}>
+              <Button small icon="more" label={say(t.jobs.act.more, { job: job.name })} />
+            </Menu>
+          </span>
+        )
+      },
+    },
+  ]
+}
+
+function LogIcon() {
+  return (
+    <svg className="i" viewBox="0 0 16 16" aria-hidden="true">
+      <use href="#i-log" />
+    </svg>
+  )
+}
+
+/** What it does now, else how its last task ended. */
+function Last({ job }: { job: JobView }) {
+  const { t, say } = useI18n()
+  const { running, queued, ends } = job.activity ?? { running: 0, queued: 0, ends: [] }
+  const last = ends[0]
+  if (running) {
+    return (
+      <>
+        <span className="l1">
+          <Status state="running" />
+        </span>
+        <span className="l2">{say(t.jobs.runningNow, { n: running })}</span>
+      </>
+    )
+  }
+  if (queued && job.enabled !== false && (!last || Date.parse(job.next_fire_at ?? '') !== 0)) {
+    return (
+      <>
+        <span className="l1">
+          <Status state="queued" />
+        </span>
+        <span className="l2">{say(t.jobs.waitingNow, { n: queued })}</span>
+      </>
+    )
+  }
+  if (!last) {
+    return (
+      <span className="l1 grey">
+        <Status state="none" />
+      </span>
+    )
+  }
+  return (
+    <>
+      <span className="l1">
+        <Status state={last.state} />
+      </span>
+      <span className="l2">
+        <Time at={last.ended_at} />
+        {last.started_at && (
+          <>
+            {' · '}
+            <Took from={last.started_at} to={last.ended_at} />
+          </>
+        )}
+      </span>
+    </>
+  )
+}
+
+function Took({ from, to }: { from: string; to: string }) {
+  const { t, f, say } = useI18n()
+  return <>{say(t.time.took, { for: f.duration(Date.parse(to) - Date.parse(from)) })}</>
+}
+
+function Next({ job }: { job: JobView }) {
+  const { t, say } = useI18n()
+  const now = useNow(job.next_fire_at !== null)
+  const schedule = scheduleOf(job)
+  if (job.enabled === false)
+    return <span className={cx('l1', 'grey')}>{schedule ? t.jobs.off : t.jobs.none}</span>
+  if (job.next_fire_at && Date.parse(job.next_fire_at) <= now) return <span className="l1">{t.time.now}</span>
+  if (job.next_fire_at) {
+    return (
+      <>
+        <span className="l1">
+          <Time at={job.next_fire_at} zone={schedule?.zone} />
+        </span>
+        <span className="l2">
+          <Time at={job.next_fire_at} zone={schedule?.zone} look="near" />
+        </span>
+      </>
+    )
+  }
+  if (schedule?.fixed_delay) {
+    return (
+      <>
+        <span className="l1">{t.jobs.afterEnd}</span>
+        <span className="l2">+ {schedule.fixed_delay}</span>
+      </>
+    )
+  }
+  return <span className="l1 grey">{say(t.jobs.none)}</span>
+}

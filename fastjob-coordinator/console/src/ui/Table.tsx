@@ -1,0 +1,181 @@
+import { Fragment, type ReactNode, useRef } from 'react'
+import { useI18n } from '../i18n'
+import { useKeys } from '../lib/keys'
+import { Checkbox } from './Button'
+import { cx } from './cx'
+import { Icon } from './Icon'
+import { Skeleton } from './parts'
+import type { Selection } from './selection'
+
+export interface Column<Row> {
+  id: string
+  head: ReactNode
+  /** Pixels; one column without a width takes the rest. */
+  width?: number
+  /** `num` is right-aligned; `hide-m|n|l` leaves below 1240, 1400, 1600 px; `c-…` places it on a phone. */
+  className?: string
+  cell: (row: Row) => ReactNode
+  /** The heading sorts by this. */
+  sort?: 'ascending' | 'descending' | 'none'
+  onSort?: () => void
+}
+
+/** A table from edge to edge. `j` and `k` move between rows (by focusing the row's link, which carries
+ * `data-row`), `x` selects, shift selects a range, Enter opens, Escape clears the selection. On a phone a row
+ * is a grid of two lines: the page's CSS places the `c-…` cells. */
+export function Table<Row, Key extends string | number>({
+  columns,
+  rows,
+  rowKey,
+  rowName,
+  className,
+  selection,
+  loading,
+  skeletons = 8,
+  rowClass,
+  group,
+  label,
+}: {
+  columns: readonly Column<Row>[]
+  rows: readonly Row[]
+  rowKey: (row: Row) => Key
+  /** What a row is called, for the checkbox. */
+  rowName: (row: Row) => string
+  /** `jobs two`, `tasks`, `execs`. */
+  className?: string
+  selection?: Selection<Key>
+  loading?: boolean
+  skeletons?: number
+  rowClass?: (row: Row) => string | undefined
+  /** A heading before a row, if it begins a group. */
+  group?: (row: Row, before: Row | undefined) => ReactNode
+  label: string
+}) {
+  const { t, say } = useI18n()
+  const body = useRef<HTMLTableSectionElement>(null)
+  const order = rows.map(rowKey)
+
+  const linkOf = (row: Element | undefined) =>
+    row?.querySelector<HTMLElement>('[data-row]') ?? row?.querySelector('a')
+  const move = (by: number) => {
+    const list = [...(body.current?.querySelectorAll<HTMLElement>('tr[data-key]') ?? [])]
+    const now = list.findIndex((row) => row.contains(document.activeElement))
+    const next =
+      list[now < 0 ? (by > 0 ? 0 : list.length - 1) : Math.min(list.length - 1, Math.max(0, now + by))]
+    const link = linkOf(next)
+    link?.focus({ preventScroll: true })
+    next?.scrollIntoView({ block: 'nearest' })
+  }
+  const toggle = (range: boolean) => {
+    const row = document.activeElement?.closest<HTMLElement>('tr[data-key]')
+    const key = order[Number(row?.dataset.index ?? -1)]
+    if (row && body.current?.contains(row) && key !== undefined) selection?.toggle(key, range, order)
+  }
+  useKeys({
+    j: () => move(1),
+    k: () => move(-1),
+    ...(selection && {
+      x: () => toggle(false),
+      X: () => toggle(true),
+      ...(selection.size > 0 && { Escape: () => selection.clear() }),
+    }),
+  })
+
+  const chosen = order.filter((key) => selection?.has(key)).length
+  const heads = columns.map((column) => (
+    <th
+      key={column.id}
+      scope="col"
+      className={column.className}
+      aria-sort={column.sort && column.sort !== 'none' ? column.sort : undefined}
+    >
+      {column.onSort ? (
+        <button type="button" className="sorter" onClick={column.onSort}>
+          {column.head}
+          {column.sort && column.sort !== 'none' && (
+            <Icon name={column.sort === 'ascending' ? 'up' : 'down'} />
+          )}
+        </button>
+      ) : (
+        column.head
+      )}
+    </th>
+  ))
+  return (
+    <table className={cx('rows', className)} aria-label={label} aria-busy={loading || undefined}>
+      <colgroup>
+        {selection && <col style={{ width: 54 }} />}
+        {columns.map((column) => (
+          <col
+            key={column.id}
+            className={column.className?.match(/hide-\w/)?.[0]}
+            style={column.width ? { width: column.width } : undefined}
+          />
+        ))}
+      </colgroup>
+      <thead>
+        <tr>
+          {selection && (
+            <th scope="col">
+              <Checkbox
+                label={t.table.selectAll}
+                checked={chosen === 0 ? false : chosen === rows.length ? true : 'mixed'}
+                onChange={(on) => (on ? selection.all(order) : selection.clear())}
+              />
+            </th>
+          )}
+          {heads}
+        </tr>
+      </thead>
+      <tbody ref={body}>
+        {loading && rows.length === 0
+          ? Array.from({ length: skeletons }, (_, index) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: places without content.
+              <tr key={index}>
+                {selection && <td />}
+                {columns.map((column, at) => (
+                  <td key={column.id} className={column.className}>
+                    <Skeleton width={`${[62, 48, 74, 55][(index + at) % 4]}%`} />
+                  </td>
+                ))}
+              </tr>
+            ))
+          : rows.map((row, index) => {
+              const key = order[index] as Key
+              const heading = group?.(row, rows[index - 1])
+              const selected = selection?.has(key) ?? false
+              return (
+                <Fragment key={key}>
+                  {heading !== undefined && heading !== null && (
+                    <tr className="shead">
+                      <td colSpan={columns.length + (selection ? 1 : 0)}>{heading}</td>
+                    </tr>
+                  )}
+                  <tr
+                    data-key={key}
+                    data-index={index}
+                    className={cx(selected && 'sel', rowClass?.(row))}
+                    aria-selected={selection ? selected : undefined}
+                  >
+                    {selection && (
+                      <td className="c-box">
+                        <Checkbox
+                          label={say(t.table.selectRow, { name: rowName(row) })}
+                          checked={selected}
+                          onChange={(_, shift) => selection.toggle(key, shift, order)}
+                        />
+                      </td>
+                    )}
+                    {columns.map((column) => (
+                      <td key={column.id} className={column.className}>
+                        {column.cell(row)}
+                      </td>
+                    ))}
+                  </tr>
+                </Fragment>
+              )
+            })}
+      </tbody>
+    </table>
+  )
+}

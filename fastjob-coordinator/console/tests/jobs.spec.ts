@@ -1,0 +1,95 @@
+/** What people do with jobs: find, switch, start, change together. */
+import { api, expect, open, settled, test } from './support'
+
+interface Job {
+  enabled: boolean
+}
+
+const save = (jobs: object[]) =>
+  api('/jobs', { method: 'PATCH', body: JSON.stringify({ jobs, replace: true }) })
+
+test('a job is switched off and on in the list', async ({ page }) => {
+  await save([{ name: 'switched', service: 'billing', handler: 'invoice-run', labels: { test: 'switch' } }])
+  await open(page, '/jobs?label=test%3Dswitch')
+  await settled(page)
+  await page.getByRole('switch', { name: 'Disable switched' }).click()
+  await expect(page.getByRole('switch', { name: 'Enable switched' })).toBeVisible()
+  await expect.poll(async () => (await api<Job>('/jobs/billing.switched')).enabled).toBe(false)
+  await page.getByRole('switch', { name: 'Enable switched' }).click()
+  await expect.poll(async () => (await api<Job>('/jobs/billing.switched')).enabled).toBe(true)
+})
+
+test('all jobs of a label are disabled together, after the count was shown', async ({ page }) => {
+  const names = ['one', 'two', 'three']
+  await save(
+    names.map((name) => ({
+      name: `bulk-${name}`,
+      service: 'billing',
+      handler: 'invoice-run',
+      labels: { test: 'bulk' },
+    })),
+  )
+  await open(page, '/jobs?label=test%3Dbulk')
+  await settled(page)
+  await page.getByRole('checkbox', { name: 'Select all rows' }).click()
+  await page.getByRole('toolbar').getByRole('button', { name: 'Disable' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Disable 3 jobs?' })
+  await expect(dialog).toContainText('billing.bulk-two')
+  await dialog.getByRole('button', { name: 'Disable' }).click()
+  for (const name of names) {
+    await expect.poll(async () => (await api<Job>(`/jobs/billing.bulk-${name}`)).enabled).toBe(false)
+  }
+})
+
+test('the palette finds a job, and starts it', async ({ page }) => {
+  await open(page, '/overview')
+  await settled(page)
+  await page.keyboard.press('Control+k')
+  await page.keyboard.type('invoice-prev')
+  const dialog = page.getByRole('dialog')
+  await expect(dialog.getByRole('option', { name: /invoice-preview/ }).first()).toBeVisible()
+  await page.keyboard.press('Enter')
+  await expect(page).toHaveURL(/jobs\/billing.invoice-preview/)
+  await expect(page.getByRole('heading', { name: 'invoice-preview' })).toBeVisible()
+})
+
+test('pages are reached by keys, and the sheet of keys lists them', async ({ page }) => {
+  await open(page, '/overview')
+  await settled(page)
+  await page.keyboard.press('g')
+  await page.keyboard.press('e')
+  await expect(page).toHaveURL(/\/executors/)
+  await page.keyboard.press('?')
+  await expect(page.getByRole('dialog')).toContainText('Keyboard shortcuts')
+  await page.keyboard.press('Escape')
+  await expect(page.getByRole('dialog')).toHaveCount(0)
+})
+
+test('a change that another person made meanwhile is not overwritten', async ({ page, watch }) => {
+  watch.allow.push(/412/)
+  await save([
+    {
+      name: 'edited',
+      service: 'billing',
+      handler: 'invoice-run',
+      description: 'before',
+      labels: { test: 'edit' },
+    },
+  ])
+  await open(page, '/jobs/billing.edited/edit')
+  const description = page.getByRole('textbox', { name: 'Description' })
+  await expect(description).toHaveValue('before')
+  await save([
+    {
+      name: 'edited',
+      service: 'billing',
+      handler: 'invoice-run',
+      description: 'of the other person',
+      labels: { test: 'edit' },
+    },
+  ])
+  await description.fill('mine')
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await expect(page.getByText('of the other person').first()).toBeVisible()
+  expect((await api<{ description: string }>('/jobs/billing.edited')).description).toBe('of the other person')
+})

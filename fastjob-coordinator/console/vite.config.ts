@@ -1,0 +1,57 @@
+import react from '@vitejs/plugin-react'
+import type { Plugin } from 'vite'
+import { defineConfig } from 'vitest/config'
+
+/** `index.html` has placeholders that the coordinator fills when it serves the page. Vite's dev server
+ * fills them here; the build keeps them and lets the assets start with `%ASSETS%/`. */
+function placeholders(): Plugin {
+  return {
+    name: 'fastjob-placeholders',
+    transformIndexHtml: {
+      order: 'post',
+      handler: (html, context) =>
+        context.server
+          ? html.replaceAll('%BASE%', '').replaceAll('%NONCE%', '').replaceAll('%ASSETS%/', '/console/')
+          : html.replaceAll('="./', '="%ASSETS%/').replaceAll(' crossorigin', ''),
+    },
+  }
+}
+
+const coordinator = process.env.FASTJOB_SERVER ?? 'http://127.0.0.1:7070'
+
+export default defineConfig(({ command }) => ({
+  base: command === 'serve' ? '/console/' : './',
+  plugins: [react(), placeholders()],
+  resolve: { tsconfigPaths: true },
+  server: {
+    host: '127.0.0.1',
+    proxy: { '/api': coordinator, '/readyz': coordinator, '/console/session': coordinator },
+  },
+  build: {
+    target: ['chrome109', 'firefox115', 'safari16'],
+    assetsInlineLimit: 0,
+    assetsDir: '',
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 900,
+    // One file of CSS is smaller than many, and the parts that pages share are one chunk.
+    cssCodeSplit: false,
+    rolldownOptions: {
+      output: {
+        entryFileNames: '[name].js',
+        chunkFileNames: '[name].js',
+        assetFileNames: '[name][extname]',
+        codeSplitting: {
+          groups: [
+            { name: 'vendor', test: /node_modules/ },
+            {
+              name: 'parts',
+              test: /src\/(start|schedule|pages)\/(?!.*(search|range)\.ts$)/,
+              minShareCount: 2,
+            },
+          ],
+        },
+      },
+    },
+  },
+  test: { environment: 'node', include: ['src/**/*.test.{ts,tsx}'] },
+}))

@@ -1,0 +1,195 @@
+//! What the engines of all nodes say about their open tasks.
+
+use std::collections::{BTreeMap, HashSet};
+
+use fastjob_core::{ExecutorName, JobId, JobPath, ServiceName, TaskId};
+use fastjob_engine::{Command, HeldUp, LongRun, ServiceCount};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    cluster::Owner,
+    ops::{Error, Ops, node_calls::NodeCall},
+    shell::AskError,
+    store::Partition,
+};
+
+/// Most groups of tasks of one kind that are kept.
+const MOST: usize = 500;
+
+/// Surveys the partitions of a node.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(in crate::ops) struct SurveyNode {}
+
+impl NodeCall for SurveyNode {
+    const NAME: &'static str = "survey";
+    type Reply = Surveyed;
+
+    async fn answer(self, ops: &Ops, _: Partition) -> Result<Surveyed, Error> {
+        ops.survey_here().await
+    }
+}
+
+/// What some partitions say.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(in crate::ops) struct Surveyed {
+    /// The partitions on which the node acts.
+    partitions: Vec<u32>,
+    /// Open tasks that wait and that run, as the engines count them.
+    pub(super) open: (u64, u64),
+    pub(super) services: BTreeMap<ServiceName, Count>,
+    /// Tasks that wait for an executor, by service.
+    pub(super) waits: Vec<Held>,
+    /// Other tasks that are late, by job.
+    pub(super) late: Vec<Held>,
+    /// Tasks that run longer than a minute.
+    pub(super) long: Vec<Long>,
+    /// Why nodes cannot do their work.
+    pub(super) problems: Vec<String>,
+    /// Until when the schedules of a node are paused, because its clock was set back.
+    pub(super) paused_until: Option<Timestamp>,
+    /// Whether there are open tasks that were not looked at.
+    pub(super) is_partial: bool,
+    /// Of all nodes: the addresses of those that did not answer, and partitions on which none acts.
+    #[serde(default)]
+    pub(super) unanswered: Vec<String>,
+}
+
+/// How many jobs and open tasks a service has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub(in crate::ops) struct Count {
+    pub(super) jobs: u64,
+    pub(super) enabled: u64,
+    pub(super) queued: u64,
+    pub(super) running: u64,
+}
+
+/// Tasks that are held up.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Held {
+    pub(super) service: ServiceName,
+    pub(super) job: JobPath,
+    pub(super) task: TaskId,
+    pub(super) since: Timestamp,
+    pub(super) count: u64,
+    pub(super) why: String,
+}
+
+/// A task that runs for long.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Long {
+    pub(super) id: JobId,
+    pub(super) service: ServiceName,
+    pub(super) job: JobPath,
+    pub(super) task: TaskId,
+    pub(super) executor: Option<ExecutorName>,
+    pub(super) since: Timestamp,
+}
+
+impl Ops {
+    /// Surveys all nodes.
+    pub(super) async fn survey(&self) -> Result<Surveyed, Error> {
+        let (here, (replies, mut unanswered)) =
+            tokio::join!(self.survey_here(), self.call_others(&SurveyNode {}));
+        let mut all = here?;
+        for reply in replies {
+            all.merge(reply);
+        }
+        let acted_on: HashSet<_> = all.partitions.iter().copied().collect();
+        for partition in (0..self.engines.partitions()).filter(|at| !acted_on.contains(at)) {
+            match self.map.owner(Partition(partition)) {
+                Owner::There(node) if unanswered.contains(&node.address) => {}
+                Owner::There(_) | Owner::Here | Owner::NoNode => {
+                    unanswered.push(format!("partition {partition}"));
+                }
+            }
+        }
+        Ok(Surveyed { unanswered, ..all })
+    }
+
+    /// One engine after the other, so that they do not all stop at the same time.
+    async fn survey_here(&self) -> Result<Surveyed, Error> {
+        let mut here = Surveyed::default();
+        for lease in self.engines.loaded() {
+            let Ok(engine) = self.engine(lease.partition) else { continue };
+            match engine.query(|answer| Command::Survey { answer }).await {
+                Ok(survey) => here.merge(Surveyed::of(lease.partition, survey)),
+                Err(AskError::Moved) => {}
+                Err(err) => return Err(err.into()),
+            }
+        }
+        let sum = self.engines.figures().read();
+        here.open = (sum.queued, sum.running);
+        here.problems = self.problems();
+        here.paused_until = self.engines.paused_until();
+        Ok(here)
+    }
+}
+
+impl Surveyed {
+    fn of(partition: Partition, survey: fastjob_engine::Survey) -> Self {
+        let held = |held: HeldUp| {
+            let HeldUp { service, job, task, since, count, why } = held;
+            Held { service, job, task, since, count, why }
+        };
+        let long = |run: LongRun| {
+            let LongRun { id, service, job, task, executor, since } = run;
+            Long { id, service, job, task, executor, since }
+        };
+        let service = |of: ServiceCount| {
+            let ServiceCount { service, jobs, enabled, queued, running } = of;
+            (service, Count { jobs, enabled, queued, running })
+        };
+        Self {
+            partitions: vec![partition.0],
+            services: survey.services.into_iter().map(service).collect(),
+            waits: survey.waits.into_iter().map(held).collect(),
+            late: survey.late.into_iter().map(held).collect(),
+            long: survey.long.into_iter().map(long).collect(),
+            is_partial: !survey.is_complete,
+            ..Self::default()
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.partitions.extend(other.partitions);
+        self.open = (self.open.0 + other.open.0, self.open.1 + other.open.1);
+        for (service, count) in other.services {
+            let sum = self.services.entry(service).or_default();
+            sum.jobs += count.jobs;
+            sum.enabled += count.enabled;
+            sum.queued += count.queued;
+            sum.running += count.running;
+        }
+        for held in other.waits {
+            let of_service = |known: &&mut Held| known.service == held.service;
+            match self.waits.iter_mut().find(of_service) {
+                Some(known) => known.merge(held),
+                None => self.waits.push(held),
+            }
+        }
+        self.late.extend(other.late);
+        self.long.extend(other.long);
+        for held in [&mut self.waits, &mut self.late] {
+            held.sort_by_key(|held| held.since);
+            held.truncate(MOST);
+        }
+        self.long.sort_by_key(|run| run.since);
+        self.long.truncate(MOST);
+        self.problems.extend(other.problems);
+        self.problems.sort_unstable();
+        self.problems.dedup();
+        self.paused_until = self.paused_until.max(other.paused_until);
+        self.is_partial |= other.is_partial;
+    }
+}
+
+impl Held {
+    fn merge(&mut self, other: Self) {
+        let count = self.count + other.count;
+        if other.since < self.since {
+            *self = other;
+        }
+        self.count = count;
+    }
+}
