@@ -11,6 +11,7 @@ use AttemptState::*;
 
 /// The state of an attempt.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptState {
     /// Recorded, not sent yet.
@@ -57,6 +58,7 @@ pub enum End {
 
 /// Why an attempt failed.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum FailReason {
     /// The handler returned a retryable error.
     #[serde(rename = "error")]

@@ -9,6 +9,7 @@ use TaskState::*;
 
 /// The state of a task.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TaskState {
     /// Persisted; no attempt of it has been entered.
@@ -114,6 +115,7 @@ impl std::str::FromStr for TaskState {
 
 /// Why a task was started.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// Its job's schedule fired.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// An alarm on one channel, and its delivery state.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct AlarmView {
     /// Its number; later alarms have higher numbers.
@@ -39,6 +40,7 @@ pub struct AlarmView {
 
 /// A channel over which alarms are sent.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct ChannelView {
     /// The name that jobs use.
@@ -51,11 +53,13 @@ pub struct ChannelView {
     pub group_interval: String,
     /// The services of which jobs without channels of their own use this one.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub default_for: Vec<String>,
 }
 
 /// The result of a test message.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Tested {
     /// Whether it was accepted.
@@ -66,6 +70,7 @@ pub struct Tested {
 
 /// The request for a silence of a job, a channel, or a job on a channel.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct SilenceRequest {
     /// The job, as name or `service.name`; every job if omitted.
@@ -87,6 +92,7 @@ pub struct SilenceRequest {
 
 /// A silence.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct SilenceView {
     /// Its number.

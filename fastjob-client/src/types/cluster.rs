@@ -9,6 +9,7 @@ use super::Word;
 
 /// Whether an executor gets work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum ExecutorState {
@@ -43,6 +44,7 @@ impl ExecutorState {
 
 /// An executor that is connected, or was until recently, or that a user drains.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct ExecutorView {
     /// Its name.
@@ -50,6 +52,7 @@ pub struct ExecutorView {
     /// The service it belongs to.
     pub service: String,
     /// Whether it gets work.
+    #[cfg_attr(feature = "openapi", schema(value_type = ExecutorState))]
     pub state: Word<ExecutorState>,
     /// Whether its session is open.
     pub connected: bool,
@@ -74,6 +77,7 @@ pub struct ExecutorView {
     pub lost_at: Option<Timestamp>,
     /// How many attempts it held when it was lost.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub lost_attempts: u32,
     /// Maximum number of concurrent attempts.
     pub capacity: u32,
@@ -102,6 +106,7 @@ pub struct ExecutorView {
 
 /// One of the coordinators that share a store.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct NodeView {
     /// The id of this run of its process.

@@ -9,6 +9,7 @@ use super::Word;
 
 /// A job with its metadata.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct JobView {
     /// Its number.
@@ -27,6 +28,7 @@ pub struct JobView {
     /// What it does at the moment, and how its last tasks ended, if the call asked for it with
     /// `ends`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub activity: Option<JobActivity>,
     /// Which settings people have set, whatever the code declares: `enabled` and `alarms`. Only if the
     /// origin is `code`.
@@ -34,6 +36,7 @@ pub struct JobView {
     pub overrides: Vec<String>,
     /// What code declares, if that differs from the definition in effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub declared: Option<Box<JobDraft>>,
     /// The definition, defaults included.
     #[serde(flatten)]
@@ -49,6 +52,7 @@ impl JobView {
 
 /// What a job does at the moment, and how its last tasks ended.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct JobActivity {
     /// How many tasks wait; `null` if no coordinator that acts on the job answers.
@@ -61,11 +65,13 @@ pub struct JobActivity {
 
 /// How a task of a job ended.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct JobEndView {
     /// The task.
     pub task: i64,
     /// Its final state.
+    #[cfg_attr(feature = "openapi", schema(value_type = TaskState))]
     pub state: Word<TaskState>,
     /// When its handler first started.
     pub started_at: Option<Timestamp>,
@@ -75,6 +81,7 @@ pub struct JobEndView {
 
 /// What saving a job did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum Saved {
@@ -88,6 +95,7 @@ pub enum Saved {
 
 /// Jobs to save together: all of them, or none.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ApplyRequest {
     /// The jobs, each once, as the fields of a [`JobDraft`] and `origin`. Of an existing job, fields
@@ -101,6 +109,7 @@ pub struct ApplyRequest {
 
 /// What saving several jobs did, or would do.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Applied {
     /// The jobs in the order of the request.
@@ -109,11 +118,13 @@ pub struct Applied {
 
 /// What saving a job did, or would do.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct AppliedJob {
     /// The job, as `service.name`.
     pub job: String,
     /// What was done.
+    #[cfg_attr(feature = "openapi", schema(value_type = Saved))]
     pub saved: Word<Saved>,
     /// The fields of an existing job that changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -131,6 +142,7 @@ pub struct AppliedJob {
 
 /// The next fires of a schedule.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Fires {
     /// In order.

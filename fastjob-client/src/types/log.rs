@@ -6,18 +6,22 @@ use super::task::one;
 
 /// A piece of a log.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct LogView {
     /// The attempt that wrote it.
     pub attempt: i64,
     /// Its number within its shard, from 1.
     #[serde(default = "one")]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub number: u32,
     /// Which part of the task it is, from 0.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub shard: u32,
     /// How many parts the task has; 0 while unknown.
     #[serde(default = "one")]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub shards: u32,
     /// Where the piece begins, in bytes.
     pub offset: u64,
@@ -33,5 +37,6 @@ pub struct LogView {
     pub source: String,
     /// What is missing of the log, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub note: Option<String>,
 }

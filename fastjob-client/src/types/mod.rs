@@ -49,6 +49,7 @@ pub use self::{
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Page<T> {
     /// At most as many as requested.
@@ -59,6 +60,7 @@ pub struct Page<T> {
     /// not match. Then it has all matching items up to those created at about this instant, in the
     /// order of the list, and the next page continues exactly there. Such a page may be empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub searched_to: Option<Timestamp>,
     /// The addresses of coordinators of the cluster that did not answer in time, and `partition N` for
     /// each partition on which none acts at the moment. Tasks of these in the states `queued`,
@@ -80,6 +82,7 @@ impl<T> Page<T> {
 
 /// The state of a coordinator's process.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Health {
     /// `alive` from `/healthz`, `ready` from `/readyz`.

@@ -10,22 +10,28 @@ const URN: &str = "urn:fastjob:problem:";
 
 /// Why a request was rejected, as RFC 9457 problem details.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct ProblemDetails {
     /// A URN that programs may rely on: see [`kind`](Self::kind).
     #[serde(rename = "type", default = "blank")]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub type_uri: String,
     /// The kind of problem, for people.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub title: String,
     /// The HTTP status.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub status: u16,
     /// What is wrong, and what to do.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub detail: String,
     /// Every invalid field, if fields are invalid.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub problems: Vec<InvalidField>,
     /// Members that a newer coordinator has added.
     #[serde(flatten)]
@@ -38,13 +44,16 @@ fn blank() -> String {
 
 /// One invalid field of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct InvalidField {
     /// Its path, such as `retry.count`.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub field: String,
     /// What is wrong with it.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub message: String,
 }
 

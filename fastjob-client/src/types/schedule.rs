@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// The fires of all jobs in a range.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct ScheduleView {
     /// The first instant of the range.
@@ -16,11 +17,13 @@ pub struct ScheduleView {
     /// Fires at or after this instant were left out, because there are more than the limit; `None`
     /// if all are there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub cut_at: Option<Timestamp>,
 }
 
 /// A fire of a job.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct FireView {
     /// When the job fires, before its jitter.
@@ -31,6 +34,7 @@ pub struct FireView {
     pub service: String,
     /// The job's time zone, if its schedule has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub zone: Option<String>,
     /// Whether the job fires again in the range, more often than is listed of each job. A job with a
     /// fixed delay fires again after each end.

@@ -7,6 +7,7 @@ use super::Word;
 
 /// The request to start a job.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct StartRequest {
     /// Replaces the job's param: a text or any JSON.
@@ -32,6 +33,7 @@ pub struct StartRequest {
 
 /// The request to run a task again that has ended.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct RerunRequest {
     /// Replaces the old task's param: a text or any JSON.
@@ -60,15 +62,18 @@ pub struct RerunRequest {
 
 /// A task that was started.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Started {
     /// Its number.
     pub task: i64,
     /// Whether this start created it; `false` if an earlier start with the same key did.
     #[serde(default = "yes")]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub created: bool,
     /// The state of a task that an earlier start created, unless it has just ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = TaskState, nullable = false))]
     pub state: Option<Word<TaskState>>,
 }
 
@@ -78,6 +83,7 @@ fn yes() -> bool {
 
 /// Which past fires of a job to start now.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BackfillRequest {
     /// From this instant on, RFC 3339.
@@ -96,6 +102,7 @@ pub struct BackfillRequest {
 
 /// The tasks of past fires.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Backfilled {
     /// The numbers of the tasks that were started, the earliest fire first.

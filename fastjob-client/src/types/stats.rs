@@ -23,6 +23,7 @@ pub struct StatsQuery {
 
 /// How many tasks ended, and how long they took.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct StatsView {
     /// The beginning of the first bucket: the requested instant, rounded down.
@@ -39,6 +40,7 @@ pub struct StatsView {
 
 /// The tasks that ended within a bucket.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct StatsBucket {
     /// Its beginning.
@@ -50,6 +52,7 @@ pub struct StatsBucket {
 
 /// Statistics of tasks that ended.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct TaskStats {
     /// How many succeeded.
@@ -71,6 +74,7 @@ pub struct TaskStats {
 
 /// Statistics of durations, in milliseconds.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct DurationStats {
     /// How many were measured.

@@ -10,6 +10,7 @@ use super::Word;
 
 /// A task with its attempts.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct TaskView {
     /// Its number.
@@ -19,8 +20,10 @@ pub struct TaskView {
     /// The job's service.
     pub service: String,
     /// Its current state.
+    #[cfg_attr(feature = "openapi", schema(value_type = TaskState))]
     pub state: Word<TaskState>,
     /// Why it was started.
+    #[cfg_attr(feature = "openapi", schema(value_type = Cause))]
     pub cause: Word<Cause>,
     /// The fire of the schedule that started it.
     pub fire_at: Option<Timestamp>,
@@ -41,16 +44,19 @@ pub struct TaskView {
     pub parent: Option<i64>,
     /// The task that this one runs again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub reruns: Option<i64>,
     /// The first task that has run this one again, unless that was requested with a key. Only when
     /// one task is read, not in lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub rerun_by: Option<i64>,
     /// The address of the coordinator that acts on the task, if that did not answer in time, or
     /// `partition N` if none acts on it at the moment: the state and the attempts are those that are
     /// recorded. A task is recorded as `queued` until it
     /// is stopping or ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub unanswered: Option<String>,
     /// Ordered by shard and number.
     pub attempts: Vec<AttemptView>,
@@ -108,6 +114,7 @@ impl FromStr for TaskOrder {
 
 /// An attempt of a task.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct AttemptView {
     /// Its number among all attempts.
@@ -116,13 +123,17 @@ pub struct AttemptView {
     pub number: u32,
     /// Which part of the task it is, from 0.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub shard: u32,
     /// How many parts the task has; 0 while unknown.
     #[serde(default = "one")]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub shards: u32,
     /// Its current state.
+    #[cfg_attr(feature = "openapi", schema(value_type = AttemptState))]
     pub state: Word<AttemptState>,
     /// Why it failed.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<FailReason>))]
     pub reason: Option<Word<FailReason>>,
     /// The handler's error message.
     pub message: Option<String>,
@@ -133,6 +144,7 @@ pub struct AttemptView {
     pub progress: Option<ProgressView>,
     /// What it waits for, in words; `None` if its handler runs or it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub waits_for: Option<String>,
     /// When it was due to be dispatched.
     pub due_at: Timestamp,
@@ -144,6 +156,7 @@ pub struct AttemptView {
 
 /// The progress that a handler reported.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct ProgressView {
     /// Completed amount.
@@ -156,11 +169,13 @@ pub struct ProgressView {
 
 /// The result of stopping a task.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct StopAnswer {
     /// Whether the task was still open, so that there was something to stop.
     pub stopped: bool,
     /// The task's state now: `stopping` until its executor has answered.
+    #[cfg_attr(feature = "openapi", schema(value_type = TaskState))]
     pub state: Word<TaskState>,
 }
 

@@ -6,6 +6,8 @@
 mod alarms;
 mod bulk;
 mod cluster;
+mod description;
+mod docs;
 mod events;
 mod handlers;
 mod health;
@@ -15,6 +17,8 @@ mod live;
 mod log;
 mod metrics;
 mod node_calls;
+#[cfg(test)]
+mod openapi;
 mod problem;
 mod read;
 mod schedule;
@@ -45,6 +49,11 @@ use crate::ops::{CALLS, Ops};
 
 /// The paths that report whether the process is alive, and whether it is ready.
 pub(crate) const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
+
+/// Whether a path is answered without the token: it shows nothing of this coordinator.
+pub(crate) fn is_open(path: &str) -> bool {
+    HEALTH.contains(&path) || docs::PATHS.contains(&path)
+}
 
 /// The path of all jobs.
 const JOBS: &str = "/api/v1/jobs";
@@ -118,6 +127,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Ops>)> {
         ("/api/v1/schedule", get(schedule::all)),
         ("/api/v1/schedule/preview", get(schedule::preview)),
         ("/metrics", get(metrics::show)),
+        ("/api/v1/openapi.json", get(description::openapi)),
         (HEALTH[0], get(health::alive)),
         (HEALTH[1], get(health::ready)),
     ]
@@ -134,6 +144,7 @@ pub(crate) fn router(ops: Ops) -> Router {
     routes()
         .into_iter()
         .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+        .merge(docs::router())
         .route(&format!("{CALLS}/{{partition}}/{{call}}"), post(node_calls::answer))
         .method_not_allowed_fallback(wrong_method)
         .layer(axum::middleware::map_response(for_no_cache))
@@ -146,7 +157,7 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
 
 async fn for_no_cache(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

@@ -38,7 +38,7 @@ use super::{
     wrong_tokens::WrongTokens,
 };
 use crate::{
-    api::{HEALTH, Kind, Problem, Trusted},
+    api::{self, Kind, Problem, Trusted},
     metrics::Refused,
     ops::{Handshakes, NotProven, Question, Use},
     sessions::Sessions,
@@ -228,7 +228,7 @@ pub(super) async fn stand<F: Future<Output = Response>>(
         Ok(()) => {
             request.extensions_mut().insert(Trusted);
         }
-        Err(_) if HEALTH.contains(&request.uri().path()) => {}
+        Err(_) if api::is_open(request.uri().path()) => {}
         Err(_) if matches!(door.guard, Guard::Token(_)) && is_open(&request) => {}
         Err(refusal) => {
             let mut answer = refusal.answer(request.headers());

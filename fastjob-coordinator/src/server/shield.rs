@@ -165,7 +165,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_wrong_path_is_answered_with_the_available_ones() {
-        let answer = ask("/api/v1/openapi.json", "application/json").await;
+        let answer = ask("/api/v1/nowhere", "application/json").await;
         assert_eq!(answer.status(), 404);
         assert!(text(answer).await.contains("/api/v1/jobs"));
         let answer = ask("/fastjob.v1.ExecutorLink/No", "application/grpc+proto").await;

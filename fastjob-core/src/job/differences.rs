@@ -7,14 +7,17 @@ use super::{Job, JobDraft};
 
 /// A field that differs between two definitions.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldChange {
     /// The path of the field, with dots: `retry.count`.
     pub field: String,
     /// Its value in the first definition; `None` if it is not set there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub from: Option<Value>,
     /// Its value in the second definition; `None` if it is not set there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub to: Option<Value>,
 }
 

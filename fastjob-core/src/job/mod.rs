@@ -9,6 +9,8 @@ mod differences;
 mod draft;
 mod fires;
 mod merge;
+#[cfg(feature = "openapi")]
+mod schemas;
 mod settings;
 
 use std::{fmt, sync::Arc, time::Duration};
