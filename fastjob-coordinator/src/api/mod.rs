@@ -126,8 +126,8 @@ fn routes() -> Vec<(&'static str, MethodRouter<Ops>)> {
         ("/api/v1/alarms/channels/{name}/test", post(alarms::test)),
         ("/api/v1/schedule", get(schedule::all)),
         ("/api/v1/schedule/preview", get(schedule::preview)),
-        ("/api/v1/openapi.json", get(description::openapi)),
         ("/metrics", get(metrics::show)),
+        ("/api/v1/openapi.json", get(description::openapi)),
         (HEALTH[0], get(health::alive)),
         (HEALTH[1], get(health::ready)),
     ]

@@ -29,7 +29,7 @@ pub(super) struct Stop {
     filters: Filters,
     /// Why, for the note of each task
     #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
+    note: Option<String>,
     /// Do it without asking
     #[arg(long)]
     yes: bool,
@@ -41,14 +41,14 @@ pub(super) struct Stop {
 impl Stop {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
         let how = (self.dry_run, self.yes || self.task.is_some());
-        let (found, reason) = match (self.task, self.reason) {
+        let (found, note) = match (self.task, self.note) {
             (Some(task), None) => return one(task, client, out).await,
-            (Some(task), reason) => (vec![task], reason),
-            (None, reason) => (find(self.filters, client, out).await?, reason),
+            (Some(task), note) => (vec![task], note),
+            (None, note) => (find(self.filters, client, out).await?, note),
         };
         let call = async |tasks: Vec<i64>| {
             let request = TasksRequest {
-                reason: reason.clone(),
+                reason: note.clone(),
                 ..TasksRequest::named(TaskAction::Stop, tasks)
             };
             client.call(Call::bulk_tasks(&request)).await

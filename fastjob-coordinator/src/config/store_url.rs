@@ -60,16 +60,6 @@ impl Default for StoreUrl {
     }
 }
 
-impl StoreUrl {
-    /// The kind of the store, as one word.
-    pub(crate) fn kind(&self) -> &'static str {
-        match self {
-            Self::Sqlite(_) => "sqlite",
-            Self::Postgres(_) => "postgres",
-        }
-    }
-}
-
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

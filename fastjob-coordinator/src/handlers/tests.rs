@@ -155,9 +155,8 @@ fn handlers_that_are_gone_make_room_and_no_more_than_that_is_kept() {
         let names: Vec<_> = (0..each).map(|number| name(session, number)).collect();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
         handlers.opened(&executor(session, &names));
-        let schema =
-            |name: &&str| (*name, format!("{{\"title\": \"{name}{}\"}}", "x".repeat(60_000)));
-        let schemas: Vec<_> = names.iter().map(schema).collect();
+        let text = |name: &str| format!("{{\"title\": \"{name}{}\"}}", "x".repeat(60_000));
+        let schemas: Vec<_> = names.iter().map(|name| (*name, text(name))).collect();
         let schemas: Vec<_> =
             schemas.iter().map(|(name, schema)| (*name, schema.as_str())).collect();
         sends(&handlers, session, &schemas);

@@ -123,7 +123,7 @@ fn jobs_beyond_the_limit_count_together() {
     assert!(skipped("other") > 0.0 && skipped("other") < all, "{all}");
     let named = ["s.a", "s.b"]
         .map(|job| shown.series("fastjob_job_tasks_ended_total", &[("job_name", job)]));
-    assert_eq!(named.map(usize::from).iter().sum::<usize>(), 4, "one job has its own series");
+    assert_eq!(named.iter().sum::<usize>(), 4, "one job has its own series");
     assert_eq!(shown.value("fastjob_tasks_over_limit_total", &[]), all);
     assert!(shown.value("fastjob_fires_total", &[("result", "planned")]) >= all);
 

@@ -70,7 +70,7 @@ fn a_problem_names_its_field_in_plain_words() {
     check(
         r#"{"month": "May", "kind": "shrt"}"#,
         &[
-            ("param.kind", "it must be \"short\", \"long\" or \"pages\", and is \"shrt\""),
+            ("param.kind", "it must be \"short\" or \"long\" or \"pages\", and is \"shrt\""),
             ("param.month", "it must be a whole number, and is \"May\""),
         ],
     );
@@ -112,7 +112,7 @@ fn text_is_a_param_of_a_handler_that_takes_a_string() {
     for text in ["plain words", "42", "true", "{\"a\": 1}", "\"quoted\""] {
         fits(&string, Some(text));
     }
-    misfits(&string, Some("x"), &[("param", "it has 1 characters, at least 2 are needed")]);
+    misfits(&string, Some("x"), &[("param", "it has 1 character, at least 2 are needed")]);
     let choice = json!({ "type": "string", "enum": ["a", "7"] });
     fits(&choice, Some("a"));
     fits(&choice, Some("7"));
@@ -213,7 +213,7 @@ fn no_schema_takes_long_or_ends_the_process() {
     fits(&evil, Some(&format!("{}b", "a".repeat(200_000))));
     let many = format!("[{}]", vec!["[1,2]"; 40_000].join(","));
     fits(&json!({ "uniqueItems": true, "items": { "enum": [[1, 2], [3]] } }), Some(&many));
-    let bad = json!({ "items": { "type": "string" } });
+    let bad = json!({ "type": "array", "items": { "type": "string" } });
     assert_eq!(schema(&bad).check(Some(&many)).unwrap_err().len(), 10, "the first problems");
 }
 

@@ -36,6 +36,7 @@ pub(super) fn bounds(
     at: &At<'_>,
     verdict: &mut Verdict,
 ) {
+    let what = if count == 1 { what.trim_end_matches('s') } else { what };
     if let Some(min) = min.filter(|min| count < *min) {
         let message = format!("it has {count} {what}, at least {min} are needed");
         verdict.add(at, Kind::Other, message);

@@ -170,7 +170,7 @@ impl Sessions {
     }
 
     /// How many executors are connected, and a number that changes with them.
-    pub(crate) fn count(&self) -> (usize, u64) {
+    pub(crate) fn reading(&self) -> (usize, u64) {
         (self.lock().sessions.len(), self.0.changes.load(Ordering::Relaxed))
     }
 

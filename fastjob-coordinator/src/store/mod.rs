@@ -55,7 +55,6 @@ pub(crate) use self::{
     repair::{Marks, RepairStore, Survey},
     retention::RetentionStore,
     stats::{Bucket, JobSums, Measure, StatFilter, StatStore, Stats, Subject},
-    stats::{Bucket, Measure, StatFilter, StatStore, Stats, Subject},
     versions::{JobVersion, VERSIONS_MOST, VersionStore},
 };
 pub(crate) use fastjob_engine::record::{

@@ -1,6 +1,4 @@
-//! `param_type` that is no type, or beside a param.
-
-use fastjob_executor::{JobContext, JobResult, job};
+use fastjob_executor::job;
 
 #[job("text", param_type = "Month")]
 async fn text() {}
@@ -11,12 +9,6 @@ async fn bare() {}
 #[job("both", param_type = u8)]
 async fn both(number: u32) -> Result<String, String> {
     Ok(number.to_string())
-}
-
-#[job("unknown", param_type = Month)]
-async fn unknown(ctx: &JobContext) -> JobResult {
-    ctx.log("hello");
-    Ok("done".into())
 }
 
 fn main() {}

@@ -92,7 +92,7 @@ async fn tasks_that_filters_name_are_stopped() {
     let list = page(&[long]);
     let fake = Fake::answers([list.clone(), done(1, json!([])), list, done(1, json!([]))]).await;
     let stop = ["--server", &fake.url, "stop", "--yes"];
-    let filters = ["--job", "b", "--reason", "a release"];
+    let filters = ["--job", "b", "--note", "a release"];
     let out = fastjob(&[&stop[..], &filters].concat()).await.out();
     assert_eq!(out, "stopped 1 task\n");
     fastjob(&[&stop[..], &["--min-run-time", "2h"]].concat()).await.out();

@@ -93,7 +93,7 @@ pub(super) fn parse(text: &str) -> Exposition {
             Kind::Histogram => &["_bucket", "_count", "_sum"],
             Kind::Info => &["_info"],
         };
-        let is_of = |end: &&str| name.strip_suffix(*end) == Some(family);
+        let is_of = |end: &&str| name.strip_suffix(*end) == Some(family.as_str());
         assert!(ends.iter().any(is_of), "{line} is not of {family}");
         assert!(value >= 0.0 || *kind == Kind::Gauge, "{line}");
         let same = |(other, others, _): &(String, Labels, f64)| *other == name && *others == labels;

@@ -105,7 +105,7 @@ impl Source for Ops {
             running = running.saturating_add(sum.running);
             before.add(Some(node), sum);
         }
-        let (connected, sessions) = self.sessions.count();
+        let (connected, sessions) = self.sessions.reading();
         let counts = Counts {
             at: wall_now(),
             queued: Some(queued),
