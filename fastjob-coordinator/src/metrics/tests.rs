@@ -8,7 +8,7 @@ use std::{process::Stdio, time::Duration};
 
 use fastjob_core::{ChannelName, Job, JobDraft};
 use fastjob_engine::{
-    Command, Config, Effects, Engine, Event, GoneWhy, Limits, Now, SaveMode,
+    Command, Condition, Config, Effects, Engine, Event, GoneWhy, Limits, Now, SaveMode,
     record::{Loaded, Origin},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -61,7 +61,8 @@ fn engine_with_jobs(names: &[&str]) -> Engine {
         let draft: JobDraft = serde_json::from_str(&draft).unwrap();
         let job = Box::new(Job::try_from(draft).unwrap());
         let (answer, _wait) = tokio::sync::oneshot::channel();
-        let save = Command::Save { job, mode: SaveMode::Replace, origin: Origin::Api, answer };
+        let (mode, condition) = (SaveMode::Replace, Condition::Unconditional);
+        let save = Command::Save { job, mode, origin: Origin::Api, condition, answer };
         engine.handle(now, Event::Command(save), &mut effects);
     }
     for _ in 0..30 {

@@ -85,7 +85,8 @@ impl Shield {
 /// Routes behind a door, as on the port.
 #[cfg(test)]
 pub(crate) fn behind(door: Door, routes: Router) -> Router {
-    Shield { credential: None, door, bounds: Bounds::of_tests() }.around(routes)
+    let metrics = Metrics::default();
+    Shield { credential: None, door, bounds: Bounds::of_tests(), metrics }.around(routes)
 }
 
 async fn nothing_here(uri: Uri, headers: HeaderMap) -> Response {

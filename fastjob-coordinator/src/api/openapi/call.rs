@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use fastjob_client::types::Page;
 use serde_json::Value;
 use utoipa::{
-    PartialSchema, ToSchema,
+    ToSchema,
     openapi::{
         Content, HttpMethod, Ref, RefOr, Required, ResponseBuilder, Schema,
         header::HeaderBuilder,

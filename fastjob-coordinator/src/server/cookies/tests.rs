@@ -99,7 +99,7 @@ fn a_valid_cookie_counts_among_others() {
 #[test]
 fn a_cookie_expires_and_is_renewed_for_a_week() {
     let (cookies, clock) = cookies("a-token-of-the-tests");
-    let hours = |hours| Duration::from_secs(hours * 3600);
+    let hours = |hours: u64| Duration::from_secs(hours * 3600);
     let first = sent(&cookies.issue(Secure::No).unwrap());
     clock.sleep(hours(11));
     assert_eq!(cookies.renew(&with(&first), Secure::No), None, "it is fresh");
