@@ -151,7 +151,7 @@ function Ready({ view, onClose, param, rerun }: Omit<StartDialogProps, 'job'> & 
             (up.length === 0
               ? say(words.noExecutors, { service: view.service ?? 'default' })
               : say(words.service, { service: view.service ?? 'default', n: up.length }))}
-          {note && ` ${note}`}
+          {note && (language === 'zh' ? note : ` ${note}`)}
         </p>
         <div className="f">
           <label htmlFor={`${id}-param`}>{words.param}</label>
