@@ -1,17 +1,15 @@
-import { expect, type Locator, type Page, test } from '@playwright/test'
+import type { Locator, Page } from '@playwright/test'
+import { expect, open, test, url } from './support'
 
-/** The scene: a coordinator with executors of the service `billing`, and its API. */
-const url = process.env.CONSOLE_URL ?? 'http://127.0.0.1:7070'
+/** Names that no other test and no earlier run has. */
 const unique = (name: string) =>
   `${name}-${Date.now().toString(36)}-${Math.floor(Math.random() * 1e6).toString(36)}`
 
-async function open(page: Page, path: string, language: 'en' | 'zh' = 'en') {
-  await page.addInitScript(
-    (settings) => localStorage.setItem('fastjob.settings', settings),
-    JSON.stringify({ language, theme: 'light' }),
-  )
-  await page.goto(`${url}/console${path}`)
-}
+/** What the browser logs of answers that these pages ask for: drafts with problems, saves that come too late, and
+ * calls that an older coordinator does not have. */
+test.beforeEach(({ watch }) => {
+  watch.allow.push(/the server responded with a status of (404|412|422)/)
+})
 
 /** The dialog with this title. */
 const dialogOf = (page: Page, title: string | RegExp): Locator =>
@@ -72,7 +70,7 @@ for (const language of ['en', 'zh'] as const) {
   }) => {
     const name = unique('from-nothing')
     try {
-      await open(page, '/jobs/new', language)
+      await open(page, '/jobs/new', { language })
       const field = page.getByRole('textbox', { name: w.name, exact: true })
       await expect(field).toBeFocused()
       await page.keyboard.type(name)

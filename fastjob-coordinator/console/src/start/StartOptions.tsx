@@ -59,7 +59,6 @@ export function StartOptions({ id, form, set, view, rerun, problem }: Props) {
                 <input
                   id={`${id}-at`}
                   type="datetime-local"
-                  step={1}
                   className={cx('in', problem && 'no')}
                   aria-label={words.atLabel}
                   aria-invalid={problem !== null || undefined}

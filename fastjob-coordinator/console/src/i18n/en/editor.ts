@@ -125,7 +125,7 @@ export const editor = {
     handlerAll: { one: 'on the only executor', other: 'on all {n} executors' },
     handlerNone: 'on no executor',
     handlerUnknown: 'No executor of {service} that is up has this handler.',
-    param: 'JSON or text, 256 KiB at most.',
+    param: '256 KiB at most.',
     executor: 'The executor that runs it.',
     shardFilter: 'Labels and figures: region in (eu, us) and memory_free > 2GiB',
     shardsWith: 'With shards, each executor runs its own: the route decides for those that are not bound.',

@@ -132,7 +132,7 @@ export const editor: Words<typeof en> = {
     handlerAll: { other: '在全部 {n} 个执行器上' },
     handlerNone: '没有执行器拥有',
     handlerUnknown: '{service} 的在线执行器中没有此处理器。',
-    param: 'JSON 或文本，最多 256 KiB。',
+    param: '最多 256 KiB。',
     executor: '执行它的执行器。',
     shardFilter: '标签与指标：region in (eu, us) and memory_free > 2GiB',
     shardsWith: '分片时各执行器执行自己的分片，路由只用于未绑定的分片。',
