@@ -205,3 +205,22 @@ test('a start can be planned for a time, on an executor, and Escape closes the d
   await page.keyboard.press('Escape')
   await expect(dialog).toBeHidden()
 })
+
+test('a job that starts after a parent becomes a child of it', async ({ page }) => {
+  const [parent, child] = [unique('parent'), unique('child')]
+  await page.request.post(`${url}/api/v1/jobs`, { data: { name: parent, service: 'billing' } })
+  try {
+    await open(page, '/jobs/new')
+    await page.getByRole('textbox', { name: 'Name', exact: true }).fill(child)
+    await page.getByRole('radio', { name: /^After a parent/ }).click()
+    await choose(page, /^Add a parent/, parent)
+    await page.keyboard.press('Control+s')
+    await expect(page).toHaveURL(new RegExp(`/console/jobs/default\\.${child}`))
+    const children = async () =>
+      (await (await page.request.get(`${url}/api/v1/jobs/billing.${parent}`)).json()).children
+    await expect.poll(children).toMatchObject([{ job: `default.${child}` }])
+  } finally {
+    await remove(page, `billing.${parent}`)
+    await remove(page, `default.${child}`)
+  }
+})

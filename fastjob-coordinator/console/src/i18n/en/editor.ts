@@ -116,7 +116,9 @@ export const editor = {
     asText: 'Or write it',
     asTextHint: '12-25, 2026-12-24..2026-12-26, sat..sun, 22-6',
     add: 'Add',
-    parent: 'A parent starts this job when it ends. Add it to the children of the parent:',
+    parent:
+      'When this job is saved, it becomes a child of these: it starts when they have succeeded. Jobs that follow their code are not listed.',
+    addParent: 'Add a parent',
     noParents: 'No job has this one as a child yet.',
     parentsAre: 'Started by',
     handler: 'What the executors of {service} have registered.',
