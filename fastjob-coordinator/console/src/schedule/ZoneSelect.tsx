@@ -94,7 +94,7 @@ export function ZoneSelect({
             combobox.selectFirstOption()
           }}
         />
-        <Combobox.Options>
+        <Combobox.Options aria-label={label}>
           {found.slice(0, MOST).map((zone) => (
             <Combobox.Option key={zone} value={zone} active={zone === value}>
               <span className="cut">{zone}</span>
