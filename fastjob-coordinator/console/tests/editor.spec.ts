@@ -1,17 +1,15 @@
-import { expect, type Locator, type Page, test } from '@playwright/test'
+import type { Locator, Page } from '@playwright/test'
+import { expect, open, test, url } from './support'
 
-/** The scene: a coordinator with executors of the service `billing`, and its API. */
-const url = process.env.CONSOLE_URL ?? 'http://127.0.0.1:7070'
+/** Names that no other test and no earlier run has. */
 const unique = (name: string) =>
   `${name}-${Date.now().toString(36)}-${Math.floor(Math.random() * 1e6).toString(36)}`
 
-async function open(page: Page, path: string, language: 'en' | 'zh' = 'en') {
-  await page.addInitScript(
-    (settings) => localStorage.setItem('fastjob.settings', settings),
-    JSON.stringify({ language, theme: 'light' }),
-  )
-  await page.goto(`${url}/console${path}`)
-}
+/** What the browser logs of answers that these pages ask for: drafts with problems, saves that come too late, and
+ * calls that an older coordinator does not have. */
+test.beforeEach(({ watch }) => {
+  watch.allow.push(/the server responded with a status of (404|412|422)/)
+})
 
 /** The dialog with this title. */
 const dialogOf = (page: Page, title: string | RegExp): Locator =>
@@ -72,7 +70,7 @@ for (const language of ['en', 'zh'] as const) {
   }) => {
     const name = unique('from-nothing')
     try {
-      await open(page, '/jobs/new', language)
+      await open(page, '/jobs/new', { language })
       const field = page.getByRole('textbox', { name: w.name, exact: true })
       await expect(field).toBeFocused()
       await page.keyboard.type(name)
@@ -206,4 +204,23 @@ test('a start can be planned for a time, on an executor, and Escape closes the d
   await expect(delay).toBeFocused()
   await page.keyboard.press('Escape')
   await expect(dialog).toBeHidden()
+})
+
+test('a job that starts after a parent becomes a child of it', async ({ page }) => {
+  const [parent, child] = [unique('parent'), unique('child')]
+  await page.request.post(`${url}/api/v1/jobs`, { data: { name: parent, service: 'billing' } })
+  try {
+    await open(page, '/jobs/new')
+    await page.getByRole('textbox', { name: 'Name', exact: true }).fill(child)
+    await page.getByRole('radio', { name: /^After a parent/ }).click()
+    await choose(page, /^Add a parent/, parent)
+    await page.keyboard.press('Control+s')
+    await expect(page).toHaveURL(new RegExp(`/console/jobs/default\\.${child}`))
+    const children = async () =>
+      (await (await page.request.get(`${url}/api/v1/jobs/billing.${parent}`)).json()).children
+    await expect.poll(children).toMatchObject([{ job: `default.${child}` }])
+  } finally {
+    await remove(page, `billing.${parent}`)
+    await remove(page, `default.${child}`)
+  }
 })

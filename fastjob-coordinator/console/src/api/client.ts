@@ -4,7 +4,10 @@ import type { InvalidField, ProblemDetails, SessionView } from './types'
  * The prefix under which the coordinator serves everything, without a slash at its end: `` or `/sub/path`. The page has the
  * relative way there, so that the coordinator does not have to know under which path a proxy serves it.
  */
-export const BASE = new URL(`${meta('fastjob-base') || '/'}/`.replace(/\/+$/, '/'), location.href).pathname.replace(/\/+$/, '')
+export const BASE = new URL(
+  `${meta('fastjob-base') || '/'}/`.replace(/\/+$/, '/'),
+  location.href,
+).pathname.replace(/\/+$/, '')
 export const NONCE = meta('fastjob-nonce')
 const API = `${BASE}/api/v1`
 const SESSION = `${BASE}/console/session`

@@ -6,7 +6,7 @@
  * remembered and applied at the release.
  */
 import { useEffect, useId } from 'react'
-import { createStore, useStore } from '../lib/store'
+import { createStore, useStore, useStorePart } from '../lib/store'
 import { apiUrl } from './client'
 import { affected, queryClient } from './queries'
 import { readEvents, StreamRejected } from './sse'
@@ -38,6 +38,8 @@ export const live = createStore<LiveState>({
   counts: null,
 })
 export const useLive = () => useStore(live)
+/** A part of the state: counts change every second, and few components need them. */
+export const useLivePart = <Part>(select: (state: LiveState) => Part): Part => useStorePart(live, select)
 
 const HIDDEN = 60_000
 const POLL = 5_000

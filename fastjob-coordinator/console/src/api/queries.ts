@@ -134,8 +134,7 @@ export const useHandlers = (query: { service?: string; text?: string } = {}) =>
 export const useAlarms = (filter: { job?: string; channel?: string }) =>
   usePages<T.AlarmView>(['alarms', filter], '/alarms', filter)
 export const useChannels = () => useGet<T.Page<T.ChannelView>>(['channels'], '/alarms/channels')
-export const useSilences = () =>
-  useGet<T.Page<T.SilenceView>>(['silences'], '/alarms/silences')
+export const useSilences = () => useGet<T.Page<T.SilenceView>>(['silences'], '/alarms/silences')
 
 // The session
 export const useSession = () =>

@@ -56,16 +56,31 @@ export function zoneOf(choice: ZoneChoice, jobZone?: string): string {
   return Intl.DateTimeFormat().resolvedOptions().timeZone
 }
 
+const clock = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const
+const looks = {
+  second: { ...clock, second: '2-digit' },
+  milli: { ...clock, second: '2-digit', fractionalSecondDigits: 3 },
+  minute: clock,
+  weekday: { weekday: 'short' },
+  weekdayDay: { weekday: 'short', day: 'numeric' },
+  day: { day: 'numeric', month: 'short' },
+  dayYear: { day: 'numeric', month: 'short', year: 'numeric' },
+  date: { year: 'numeric', month: '2-digit', day: '2-digit' },
+  offset: { timeZoneName: 'longOffset' },
+} as const satisfies Record<string, Intl.DateTimeFormatOptions>
+type Look = keyof typeof looks
+
+// A format costs a hundred times what its use costs: tables show thousands of times.
 const formats = new Map<string, Intl.DateTimeFormat>()
-function dateFormat(language: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
-  const key = language + JSON.stringify(options)
+function dateFormat(language: string, look: Look, timeZone: string): Intl.DateTimeFormat {
+  const key = `${language} ${look} ${timeZone}`
   let format = formats.get(key)
   if (!format) {
     try {
-      format = new Intl.DateTimeFormat(language, options)
+      format = new Intl.DateTimeFormat(language, { ...looks[look], timeZone })
     } catch {
       // A zone that this browser does not know.
-      format = new Intl.DateTimeFormat(language, { ...options, timeZone: 'UTC' })
+      format = new Intl.DateTimeFormat(language, { ...looks[look], timeZone: 'UTC' })
     }
     formats.set(key, format)
   }
@@ -74,7 +89,7 @@ function dateFormat(language: string, options: Intl.DateTimeFormatOptions): Intl
 
 /** `UTC+8`, `UTC−3:30`, `UTC`. */
 export function offsetName(zone: string, at: Date = new Date()): string {
-  const parts = dateFormat('en', { timeZone: zone, timeZoneName: 'longOffset' }).formatToParts(at)
+  const parts = dateFormat('en', 'offset', zone).formatToParts(at)
   const name = parts.find((part) => part.type === 'timeZoneName')?.value ?? 'GMT'
   return name
     .replace('GMT', 'UTC')
@@ -91,11 +106,10 @@ const dateOf = (when: When) => (when instanceof Date ? when : new Date(when))
 export function formatter(language: Language, choice: ZoneChoice) {
   const locale = language === 'zh' ? 'zh-CN' : 'en-GB'
   const numbers = new Intl.NumberFormat(language === 'zh' ? 'zh-CN' : 'en-US')
-  const clock = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const
-  const at = (when: When, options: Intl.DateTimeFormatOptions, jobZone?: string) =>
-    dateFormat(locale, { timeZone: zoneOf(choice, jobZone), ...options }).format(dateOf(when))
-  const dayOf = (when: When, zone?: string) =>
-    at(when, { year: 'numeric', month: '2-digit', day: '2-digit' }, zone)
+  const browser = zoneOf('browser')
+  const zoneFor = (jobZone?: string) => (choice === 'browser' ? browser : zoneOf(choice, jobZone))
+  const at = (when: When, look: Look, jobZone?: string) =>
+    dateFormat(locale, look, zoneFor(jobZone)).format(dateOf(when))
 
   const f = {
     n: (value: number) => numbers.format(value),
@@ -118,43 +132,32 @@ export function formatter(language: Language, choice: ZoneChoice) {
     },
     duration,
     coarse,
-    zone: (jobZone?: string) => zoneOf(choice, jobZone),
+    zone: zoneFor,
     /** `09:45:00`. */
-    clock: (when: When, jobZone?: string) => at(when, { ...clock, second: '2-digit' }, jobZone),
+    clock: (when: When, jobZone?: string) => at(when, 'second', jobZone),
     /** `09:45`. */
-    minute: (when: When, jobZone?: string) => at(when, clock, jobZone),
+    minute: (when: When, jobZone?: string) => at(when, 'minute', jobZone),
     /** `Fri 27`, `27日周五`. */
-    weekday: (when: When, jobZone?: string) =>
-      at(when, { weekday: 'short', day: 'numeric' }, jobZone).replace(',', ''),
+    weekday: (when: When, jobZone?: string) => at(when, 'weekdayDay', jobZone).replace(',', ''),
     /** `27 Nov`, with the year if it is another one. */
     day(when: When, jobZone?: string) {
-      const thisYear = at(when, { year: 'numeric' }, jobZone) === at(Date.now(), { year: 'numeric' }, jobZone)
-      return at(when, { day: 'numeric', month: 'short', ...(!thisYear && { year: 'numeric' }) }, jobZone)
+      const thisYear =
+        at(when, 'date', jobZone).match(/\d{4}/)?.[0] === at(Date.now(), 'date', jobZone).match(/\d{4}/)?.[0]
+      return at(when, thisYear ? 'day' : 'dayYear', jobZone)
     },
     /** The clock today, a weekday within six days, else the day. */
     near(when: When, jobZone?: string, now: number = Date.now()) {
       const date = dateOf(when)
-      if (dayOf(date, jobZone) === dayOf(now, jobZone)) return f.clock(date, jobZone)
-      if (Math.abs(date.getTime() - now) < 6 * DAY) {
-        return `${at(date, { weekday: 'short' }, jobZone)} ${f.minute(date, jobZone)}`
-      }
+      const far = Math.abs(date.getTime() - now)
+      if (far < DAY && at(date, 'date', jobZone) === at(now, 'date', jobZone)) return f.clock(date, jobZone)
+      if (far < 6 * DAY) return `${at(date, 'weekday', jobZone)} ${f.minute(date, jobZone)}`
       return `${f.day(date, jobZone)} ${f.minute(date, jobZone)}`
     },
-    /** The whole instant: `27 Nov 2026, 09:45:00.123 UTC+8 (Asia/Shanghai)`. */
+    /** The whole instant: `27 Nov 2026 09:45:00.123 UTC+8 (Asia/Shanghai)`. */
     whole(when: When, zone: string) {
       const date = dateOf(when)
-      const day = dateFormat(locale, {
-        timeZone: zone,
-        day: 'numeric',
-        month: 'short',
-        year: 'numeric',
-      }).format(date)
-      const time = dateFormat(locale, {
-        timeZone: zone,
-        ...clock,
-        second: '2-digit',
-        fractionalSecondDigits: 3,
-      }).format(date)
+      const day = dateFormat(locale, 'dayYear', zone).format(date)
+      const time = dateFormat(locale, 'milli', zone).format(date)
       return `${day} ${time} ${zone === 'UTC' ? 'UTC' : `${offsetName(zone, date)} (${zone})`}`
     },
   }

@@ -29,6 +29,11 @@ export function useStore<T>(store: Store<T>): T {
   return useSyncExternalStore(store.subscribe, store.get)
 }
 
+/** Follows a part of a value: renders again only when that part changes. `select` answers something comparable. */
+export function useStorePart<T, Part>(store: Store<T>, select: (value: T) => Part): Part {
+  return useSyncExternalStore(store.subscribe, () => select(store.get()))
+}
+
 /** Reads and writes JSON in the browser's storage, which may be absent or full. */
 export const local = {
   read<T>(key: string, fallback: T): T {

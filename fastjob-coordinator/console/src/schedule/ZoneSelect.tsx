@@ -15,14 +15,17 @@ export function ZoneSelect({
   onChange,
   label,
   invalid,
+  short,
 }: {
   id?: string
   value: string
   onChange: (zone: string) => void
   label: string
   invalid?: boolean
+  /** Without the note on clock changes, where there is little room. */
+  short?: boolean
 }) {
-  const { t } = useI18n()
+  const { t, language } = useI18n()
   const words = t.editor.zone
   const [text, setText] = useState('')
   const [open, setOpen] = useState(false)
@@ -74,8 +77,9 @@ export function ZoneSelect({
         >
           <span className="cut">{value}</span>
           <span className="grey cut">
-            {value !== 'UTC' && note(value)}
-            {`${value === 'UTC' ? '' : ', '}${clocks ? words.changes : words.steady}`}
+            {[value !== 'UTC' && note(value), !short && (clocks ? words.changes : words.steady)]
+              .filter(Boolean)
+              .join(language === 'zh' ? '，' : ', ')}
           </span>
           <Icon name="down" />
         </button>
@@ -90,7 +94,7 @@ export function ZoneSelect({
             combobox.selectFirstOption()
           }}
         />
-        <Combobox.Options>
+        <Combobox.Options aria-label={label}>
           {found.slice(0, MOST).map((zone) => (
             <Combobox.Option key={zone} value={zone} active={zone === value}>
               <span className="cut">{zone}</span>

@@ -1,4 +1,4 @@
-import { useLive } from '../api/live'
+import { useLivePart } from '../api/live'
 import { useExecutors, useServices } from '../api/queries'
 import { useI18n } from '../i18n'
 import { offsetName, zoneOf } from '../i18n/format'
@@ -41,9 +41,12 @@ function ServiceSwitch() {
 /** Whether the page is live, and since when it is not. */
 export function LiveDot() {
   const { t, f, say } = useI18n()
-  const { mode, since, holds, pending } = useLive()
+  const mode = useLivePart((state) => state.mode)
+  const since = useLivePart((state) => state.since)
+  const held = useLivePart((state) => state.holds.length > 0)
+  const pending = useLivePart((state) => state.pending)
   const now = useNow(mode === 'reconnecting')
-  const paused = holds.length > 0 && mode !== 'reconnecting'
+  const paused = held && mode !== 'reconnecting'
   const words = paused
     ? pending > 0
       ? say(t.live.pending, { n: pending })

@@ -5,10 +5,10 @@ import type { JobView, Json, TaskView } from '../api/types'
 import { useI18n } from '../i18n'
 import { jsonError, looksLikeJson, pretty } from '../pages/editor/model/json'
 import { paramText } from '../pages/editor/model/read'
-import { Button, Dialog, Go, Kbd, ProblemNote, paths, Skeleton, toast, useGo } from '../ui'
+import { Button, Dialog, Kbd, ProblemNote, paths, Skeleton, toast, useGo } from '../ui'
 import { lastParam, rememberParam } from './memory'
 import { ParamField } from './param/ParamField'
-import { emptyStart, rerunRequest, type StartForm, sent, startRequest, whenProblem } from './request'
+import { dueAt, emptyStart, rerunRequest, type StartForm, sent, startRequest, whenProblem } from './request'
 import { StartOptions } from './StartOptions'
 import { useSchema } from './useSchema'
 import './start.css'
@@ -78,6 +78,8 @@ function Ready({ view, onClose, param, rerun }: Omit<StartDialogProps, 'job'> & 
   const ofParam = (field: string) => problems.find((one) => one.field === field)?.message
   const others = action.error && !problems.some((one) => one.field.startsWith('param'))
 
+  const later = form.when !== 'now' && !rerun
+
   const submit = async () => {
     setAttempted(true)
     if (problem || action.isPending) {
@@ -96,8 +98,9 @@ function Ready({ view, onClose, param, rerun }: Omit<StartDialogProps, 'job'> & 
         : await start.mutateAsync([job, startRequest(form, typed, own)])
       if (!rerun) rememberParam(job, sent(typed), sent(own))
       onClose()
-      const text = started.created ? words.started : words.existing
-      toast.done(say(text, { id: String(started.task) }), <Go to={paths.task(started.task)}>{t.act.open}</Go>)
+      const due = later ? dueAt(form) : null
+      const text = !started.created ? words.existing : due === null ? words.started : words.planned
+      toast.done(say(text, { id: String(started.task), at: due === null ? '' : f.near(due, jobZone) }))
       go(paths.task(started.task))
     } catch {
       // The mutation has the error, and it is shown.
@@ -114,7 +117,6 @@ function Ready({ view, onClose, param, rerun }: Omit<StartDialogProps, 'job'> & 
   const up = executors.data?.items.filter(
     (one) => one.service === view.service && one.connected && !one.leaving,
   )
-  const later = form.when !== 'now' && !rerun
   const note = rerun
     ? words.rerunNote
     : view.enabled === false
@@ -151,7 +153,7 @@ function Ready({ view, onClose, param, rerun }: Omit<StartDialogProps, 'job'> & 
             (up.length === 0
               ? say(words.noExecutors, { service: view.service ?? 'default' })
               : say(words.service, { service: view.service ?? 'default', n: up.length }))}
-          {note && ` ${note}`}
+          {note && (language === 'zh' ? note : ` ${note}`)}
         </p>
         <div className="f">
           <label htmlFor={`${id}-param`}>{words.param}</label>

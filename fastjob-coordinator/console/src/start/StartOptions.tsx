@@ -59,7 +59,6 @@ export function StartOptions({ id, form, set, view, rerun, problem }: Props) {
                 <input
                   id={`${id}-at`}
                   type="datetime-local"
-                  step={1}
                   className={cx('in', problem && 'no')}
                   aria-label={words.atLabel}
                   aria-invalid={problem !== null || undefined}
@@ -67,7 +66,7 @@ export function StartOptions({ id, form, set, view, rerun, problem }: Props) {
                   value={form.at}
                   onChange={(event) => set({ at: event.target.value })}
                 />
-                <ZoneSelect label={t.top.zone} value={form.zone} onChange={(zone) => set({ zone })} />
+                <ZoneSelect short label={t.top.zone} value={form.zone} onChange={(zone) => set({ zone })} />
                 {error}
                 {instant && (
                   <p className={cx('hint', past && 'wait')}>

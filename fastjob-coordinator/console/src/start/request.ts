@@ -68,3 +68,10 @@ export function whenProblem(form: StartForm): WhenProblem | null {
   if (form.when === 'at' && toInstant(form.at, form.zone) === null) return 'wrongAt'
   return null
 }
+
+/** When a start that is planned is due; null for one that starts now. */
+export function dueAt(form: StartForm): number | null {
+  if (form.when === 'delay') return Date.now() + (parseDuration(form.delay) ?? 0)
+  const at = form.when === 'at' ? toInstant(form.at, form.zone) : null
+  return at === null ? null : Date.parse(at)
+}

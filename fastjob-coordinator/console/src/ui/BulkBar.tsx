@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react'
-import { useLive } from '../api/live'
+import { useLivePart } from '../api/live'
 import { useI18n } from '../i18n'
 import { Button } from './Button'
 import { Icon } from './Icon'
@@ -19,7 +19,7 @@ export function BulkBar<Key>({
   children: ReactNode
 }) {
   const { t, say } = useI18n()
-  const { pending } = useLive()
+  const pending = useLivePart((state) => state.pending)
   if (selection.size === 0) return null
   return (
     <div className="bulk" role="toolbar" aria-label={say(t.table.selected, { n: selection.size })}>

@@ -1,4 +1,4 @@
-import type { ButtonHTMLAttributes, ReactNode, Ref } from 'react'
+import { type ButtonHTMLAttributes, Children, type ReactNode, type Ref } from 'react'
 import { cx } from './cx'
 import { Icon, type IconName } from './Icon'
 import { Menu, type MenuEntry } from './Menu'
@@ -21,13 +21,14 @@ export interface ButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement
 /** A button. While `busy` it keeps its width and ignores clicks. */
 export function Button(props: ButtonProps) {
   const { look, small, icon, iconEnd, label, disabled, busy, className, children, onClick, ...rest } = props
+  const bare = Boolean(label) && Children.toArray(children).length === 0
   const off = Boolean(disabled) || busy
   const tip = typeof disabled === 'string' ? disabled : label
   return (
     <button
       type="button"
-      className={cx('btn', look, small && 's', label && !children && 'icon', className)}
-      {...(label && !children && { 'aria-label': label })}
+      className={cx('btn', look, small && 's', bare && 'icon', className)}
+      {...(bare && { 'aria-label': label })}
       {...(tip && { 'data-tip': tip })}
       {...(off && { 'aria-disabled': true })}
       {...(busy && { 'aria-busy': true })}

@@ -1,4 +1,4 @@
-import { Fragment, type ReactNode, useRef } from 'react'
+import { Fragment, memo, type ReactNode, useCallback, useRef } from 'react'
 import { useI18n } from '../i18n'
 import { useKeys } from '../lib/keys'
 import { Checkbox } from './Button'
@@ -51,7 +51,7 @@ export function Table<Row, Key extends string | number>({
   group?: (row: Row, before: Row | undefined) => ReactNode
   label: string
 }) {
-  const { t, say } = useI18n()
+  const { t } = useI18n()
   const body = useRef<HTMLTableSectionElement>(null)
   const order = rows.map(rowKey)
 
@@ -80,6 +80,13 @@ export function Table<Row, Key extends string | number>({
       ...(selection.size > 0 && { Escape: () => selection.clear() }),
     }),
   })
+
+  // The same function for the life of the table, so that rows are rendered again only when they change.
+  const latest = useRef({ selection, order })
+  latest.current = { selection, order }
+  const onToggle = useCallback((key: string | number, range: boolean) => {
+    latest.current.selection?.toggle(key as Key, range, latest.current.order)
+  }, [])
 
   const chosen = order.filter((key) => selection?.has(key)).length
   const heads = columns.map((column) => (
@@ -151,27 +158,16 @@ export function Table<Row, Key extends string | number>({
                       <td colSpan={columns.length + (selection ? 1 : 0)}>{heading}</td>
                     </tr>
                   )}
-                  <tr
-                    data-key={key}
-                    data-index={index}
-                    className={cx(selected && 'sel', rowClass?.(row))}
-                    aria-selected={selection ? selected : undefined}
-                  >
-                    {selection && (
-                      <td className="c-box">
-                        <Checkbox
-                          label={say(t.table.selectRow, { name: rowName(row) })}
-                          checked={selected}
-                          onChange={(_, shift) => selection.toggle(key, shift, order)}
-                        />
-                      </td>
-                    )}
-                    {columns.map((column) => (
-                      <td key={column.id} className={column.className}>
-                        {column.cell(row)}
-                      </td>
-                    ))}
-                  </tr>
+                  <Line
+                    row={row}
+                    index={index}
+                    rowKey={key}
+                    name={selection ? rowName(row) : ''}
+                    columns={columns}
+                    selected={selected}
+                    onToggle={selection ? onToggle : undefined}
+                    className={rowClass?.(row)}
+                  />
                 </Fragment>
               )
             })}
@@ -179,3 +175,43 @@ export function Table<Row, Key extends string | number>({
     </table>
   )
 }
+
+interface LineProps<Row> {
+  row: Row
+  index: number
+  rowKey: string | number
+  name: string
+  columns: readonly Column<Row>[]
+  selected: boolean
+  onToggle: ((key: string | number, range: boolean) => void) | undefined
+  className: string | undefined
+}
+
+/** A row. Pages keep their columns (`useMemo`) and queries keep rows that did not change, so most are skipped. */
+const Line = memo(function Line<Row>(props: LineProps<Row>) {
+  const { t, say } = useI18n()
+  const { row, rowKey, columns, selected, onToggle } = props
+  return (
+    <tr
+      data-key={rowKey}
+      data-index={props.index}
+      className={cx(selected && 'sel', props.className)}
+      aria-selected={onToggle ? selected : undefined}
+    >
+      {onToggle && (
+        <td className="c-box">
+          <Checkbox
+            label={say(t.table.selectRow, { name: props.name })}
+            checked={selected}
+            onChange={(_, shift) => onToggle(rowKey, shift)}
+          />
+        </td>
+      )}
+      {columns.map((column) => (
+        <td key={column.id} className={column.className}>
+          {column.cell(row)}
+        </td>
+      ))}
+    </tr>
+  )
+}) as <Row>(props: LineProps<Row>) => ReactNode

@@ -1,14 +1,18 @@
-import { useEffect, useState } from 'react'
+import { useEffect, useState, useSyncExternalStore } from 'react'
 import { useI18n } from '../i18n'
-import { createStore, useStore } from '../lib/store'
+import { createStore } from '../lib/store'
 
 /** One clock for the whole page: ticks each second while something shows a time. */
 const clock = createStore(Date.now())
+const never = () => () => {}
 let watchers = 0
 let timer: ReturnType<typeof setInterval> | undefined
 
-export function useNow(active = true): number {
-  const now = useStore(clock)
+/** The time, each second or in longer steps. Renders only when the step changes. */
+export function useNow(active = true, step = 1000): number {
+  const now = useSyncExternalStore(active ? clock.subscribe : never, () =>
+    step === 1000 ? clock.get() : Math.floor(clock.get() / step) * step,
+  )
   useEffect(() => {
     if (!active) return
     watchers += 1
@@ -40,8 +44,6 @@ export function Time({
   const now = useNow(look === 'relative' && Boolean(at))
   if (!at) return <span className="grey">–</span>
   const when = Date.parse(at)
-  const here = f.zone(zone)
-  const tip = here === 'UTC' ? f.whole(when, 'UTC') : `${f.whole(when, here)}\n${f.whole(when, 'UTC')}`
   const distance = when - now
   const words =
     look === 'clock'
@@ -54,7 +56,8 @@ export function Time({
             ? say(t.time.in, { for: f.duration(Math.max(1000, Math.round(distance / 1000) * 1000)) })
             : say(t.time.ago, { for: f.coarse(-distance) })
   return (
-    <time dateTime={at} data-tip={tip} className="nw">
+    // The tooltip is made when it is shown: long tables have thousands of times.
+    <time dateTime={at} data-when={when} data-zone={zone} className="nw">
       {words}
     </time>
   )

@@ -1,14 +1,26 @@
 import { useEffect, useRef, useState } from 'react'
+import { useI18n } from '../i18n'
 
 /** One tooltip for the whole page: any element with `data-tip` has it, on hover and on keyboard focus. One
  * element instead of one per cell keeps long tables cheap. */
 export function Tip() {
+  const { f } = useI18n()
+  const format = useRef(f)
+  format.current = f
   const [text, setText] = useState<string | null>(null)
   const box = useRef<HTMLDivElement>(null)
   const target = useRef<Element | null>(null)
 
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined
+    const textOf = (element: Element) => {
+      const when = element.getAttribute('data-when')
+      if (when === null) return element.getAttribute('data-tip')
+      const whole = format.current.whole
+      const zone = format.current.zone(element.getAttribute('data-zone') ?? undefined)
+      const utc = whole(Number(when), 'UTC')
+      return zone === 'UTC' ? utc : `${whole(Number(when), zone)}\n${utc}`
+    }
     const hide = () => {
       clearTimeout(timer)
       target.current = null
@@ -18,10 +30,10 @@ export function Tip() {
       if (element === target.current) return
       hide()
       target.current = element
-      timer = setTimeout(() => setText(element.getAttribute('data-tip')), wait)
+      timer = setTimeout(() => setText(textOf(element)), wait)
     }
     const find = (event: Event) =>
-      event.target instanceof Element ? event.target.closest('[data-tip]') : null
+      event.target instanceof Element ? event.target.closest('[data-tip],[data-when]') : null
     const over = (event: Event) => {
       const element = find(event)
       if (element) show(element, 350)

@@ -23,6 +23,7 @@ export const schedule = {
   how: 'How the {field} is set',
   modes: {
     every: 'Every',
+    anyDay: 'Any',
     step: 'In steps',
     range: 'Range',
     list: 'Chosen',

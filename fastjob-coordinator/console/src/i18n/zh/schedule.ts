@@ -25,6 +25,7 @@ export const schedule: Words<typeof en> = {
   how: '{field}的取值方式',
   modes: {
     every: '每',
+    anyDay: '不限',
     step: '按间隔',
     range: '范围',
     list: '指定',

@@ -19,7 +19,7 @@ import { Side } from './Side'
 import { ScheduleSection } from './schedule/ScheduleSection'
 import { type Told, useChecks } from './useChecks'
 import { LeaveDialog, useLeave } from './useLeave'
-import { type Loaded, type Outcome, pathOf, useSave } from './useSave'
+import { adopt, type Loaded, type Outcome, pathOf, useSave } from './useSave'
 
 interface Props {
   initial: Form
@@ -45,7 +45,9 @@ export function Editor({ initial, rest, loaded, copyOf, onReload }: Props) {
   const saving = useSave()
   const draft = useMemo(() => toDraft(form, rest), [form, rest])
   const before = useMemo(() => toDraft(initial, rest), [initial, rest])
-  const changed = (isNew && copyOf !== undefined) || !isSame(draft as never, before as never)
+  const parents = form.kind === 'parent' ? form.parents : []
+  const changed =
+    parents.length > 0 || (isNew && copyOf !== undefined) || !isSame(draft as never, before as never)
   const checks = useChecks(form, draft, isNew)
   const leave = useLeave(changed && !saving.busy)
 
@@ -78,6 +80,8 @@ export function Editor({ initial, rest, loaded, copyOf, onReload }: Props) {
       leave.allow()
       const name = pathOf(outcome.view)
       toast.done(say(outcome.created ? t.editor.created : t.editor.saved, { job: outcome.view.name }))
+      // The job is saved: what the parents do not take is said, and can be repeated there.
+      if (parents.length > 0) void adopt(parents, name).catch(toast.failed)
       go(paths.job(name))
     } else if (outcome.kind === 'invalid') {
       setRefused({ draft, problems: outcome.problems })

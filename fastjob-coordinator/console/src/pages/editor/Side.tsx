@@ -4,7 +4,7 @@ import { useI18n } from '../../i18n'
 import { offsetName } from '../../i18n/format'
 import { parseDuration } from '../../schedule/duration'
 import { millisWords, spanWords } from '../../schedule/words'
-import { offsetAt } from '../../schedule/zone'
+import { offsetAt, wallAt } from '../../schedule/zone'
 import { CopyButton, cx, Skeleton, Time } from '../../ui'
 import type { Form } from './model/form'
 import { summary } from './model/summary'
@@ -58,10 +58,13 @@ function FireList({ fires, form }: { fires: NextFires; form: Form }) {
   const { t, say, language } = useI18n()
   const words = t.editor.side
   switch (fires.kind) {
-    case 'fires':
+    case 'fires': {
+      const withYears = fires.fires.some(
+        (at) => wallAt(at, form.zone).year !== wallAt(Date.now(), form.zone).year,
+      )
       return (
         <>
-          <ol className={cx('fires', fires.loading && 'ed-stale')}>
+          <ol className={cx('fires', fires.loading && 'ed-stale', withYears && 'ed-years')}>
             {fires.fires.map((at, index) => (
               <Fire key={at} at={at} zone={form.zone} before={fires.fires[index - 1]} />
             ))}
@@ -77,6 +80,7 @@ function FireList({ fires, form }: { fires: NextFires; form: Form }) {
           </p>
         </>
       )
+    }
     case 'loading':
       return (
         <ol className="fires" aria-hidden="true">
@@ -120,9 +124,7 @@ function Fire({ at, zone, before }: { at: number; zone: string; before: number |
   const part = (options: Intl.DateTimeFormatOptions) =>
     new Intl.DateTimeFormat(locale, { timeZone: zone, ...options }).format(at)
   const clock = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' } as const
-  const otherYear =
-    part({ year: 'numeric' }) !==
-    new Intl.DateTimeFormat(locale, { timeZone: zone, year: 'numeric' }).format()
+  const otherYear = wallAt(at, zone).year !== wallAt(Date.now(), zone).year
   const changed = before !== undefined && offsetAt(before, zone) !== offsetAt(at, zone)
   return (
     <>

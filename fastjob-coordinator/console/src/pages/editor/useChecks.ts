@@ -121,7 +121,9 @@ function words({ word, values }: Problem, { t, say }: I18n): string {
   if ('unit' in problem) filled.unit = unit(problem.unit)
   const text = say(schedule.problem[problem.kind], filled)
   const whole = problem.kind === 'empty' || problem.kind === 'count' || problem.kind === 'tooLong'
-  return whole ? text : `${text.replace(/[.。]$/, '')} (${say(schedule.at, { at: String(word.from + 1) })}).`
+  if (whole) return text
+  const at = say(schedule.at, { at: String(word.from + 1) })
+  return text.endsWith('。') ? `${text.slice(0, -1)}（${at}）。` : `${text.replace(/[.]$/, '')}, ${at}.`
 }
 
 /** Numbers as they are typed, without groups of digits. */

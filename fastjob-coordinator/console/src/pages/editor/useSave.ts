@@ -81,6 +81,17 @@ export function useSave() {
   return { create, save, busy, error, clear: () => setError(null) }
 }
 
+/** Makes a job a child of others, all of them or none. */
+export async function adopt(parents: string[], child: string): Promise<void> {
+  const found = await Promise.all(parents.map((parent) => read(parent)))
+  const jobs = found.map(({ view }) => ({
+    service: view.service ?? 'default',
+    name: view.name,
+    children: [...(view.children ?? []), { job: child }],
+  }))
+  await actions.applyJobs({ jobs })
+}
+
 async function read(path: string): Promise<Loaded> {
   const { data, etag } = await callTagged<JobView>('GET', `/jobs/${seg(path)}`)
   return { view: data, etag }

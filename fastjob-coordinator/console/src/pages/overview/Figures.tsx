@@ -31,7 +31,7 @@ export function Figures({
   noOverview: boolean
 }) {
   const { t, f, say } = useI18n()
-  const now = useNow()
+  const now = useNow(true, 10_000)
   const words = t.overview.figure
   const running = load(stats, range.step, 'run_time')
   const waiting = load(stats, range.step, 'wait')

@@ -12,8 +12,7 @@ const LANES = 8
 export function NextHour({ service }: { service: string | undefined }) {
   const { t, f, say } = useI18n()
   const words = t.overview.next
-  const now = useNow()
-  const minute = Math.floor(now / 60_000) * 60_000
+  const minute = useNow(true, 60_000)
   const { data, error, isPending, refetch } = useSchedule({
     from: new Date(minute).toISOString(),
     until: new Date(minute + HOUR).toISOString(),
@@ -65,7 +64,7 @@ export function NextHour({ service }: { service: string | undefined }) {
                 {lane.every !== null && lane.at.length > 12 ? (
                   say(words.every, { for: f.duration(lane.every) })
                 ) : (
-                  <Time at={new Date(lane.times.find((time) => time > now) ?? lane.first).toISOString()} />
+                  <Upcoming times={lane.times} />
                 )}
               </span>
             </div>
@@ -97,6 +96,13 @@ export function NextHour({ service }: { service: string | undefined }) {
       )}
     </Section>
   )
+}
+
+/** When it fires next. */
+function Upcoming({ times }: { times: readonly number[] }) {
+  const now = useNow()
+  const next = times.find((time) => time > now) ?? times.at(-1)
+  return next === undefined ? null : <Time at={new Date(next).toISOString()} />
 }
 
 /** Few fires are dots, many are ticks, very many are a line. */

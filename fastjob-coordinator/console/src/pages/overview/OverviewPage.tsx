@@ -47,7 +47,7 @@ function Dashboard({ query }: { query: ReturnType<typeof useOverview> }) {
   const search = useSearch({ from: '/overview' })
   const patch = usePatchSearch()
   // Another bucket begins at most once a minute: the page need not look more often.
-  const now = Math.floor(useNow() / 60_000) * 60_000
+  const now = useNow(true, 60_000)
   const range = rangeOf(search, now)
   const name = search.range ?? '24h'
   const rangeName = t.overview.ranges[name]

@@ -1,7 +1,7 @@
 /** The list of tasks: the address holds the whole view, filters apply at once. */
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useEffect, useMemo, useState } from 'react'
-import { useHold, useLive } from '../../api/live'
+import { useHold, useLivePart } from '../../api/live'
 import { itemsOf, useExecutors, useJobs, useServices, useTasks } from '../../api/queries'
 import type { TaskView } from '../../api/types'
 import { useI18n } from '../../i18n'
@@ -87,7 +87,7 @@ export default function TasksPage() {
   // What is read below the first rows must not move: newer rows wait for a click.
   const scrolled = useScrolled()
   useHold(scrolled, 'scrolled')
-  const { pending } = useLive()
+  const pending = useLivePart((state) => state.pending)
 
   const pages = list.data?.pages ?? []
   const last = pages[pages.length - 1]

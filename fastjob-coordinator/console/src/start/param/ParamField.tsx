@@ -59,7 +59,7 @@ export function ParamField({ id, value, onChange, onBlur, schema, problem, hint 
 
 /** JSON or text, with the line of an error. */
 function JsonText({ id, value, onChange, onBlur, problem, hint }: Omit<ParamFieldProps, 'schema'>) {
-  const { t, say } = useI18n()
+  const { t, say, language } = useI18n()
   const words = t.editor.start.params
   const wrong = useMemo(() => (looksLikeJson(value) ? jsonError(value) : null), [value])
   const [settled, setSettled] = useState(wrong)
@@ -107,7 +107,7 @@ function JsonText({ id, value, onChange, onBlur, problem, hint }: Omit<ParamFiel
               <span>{told}</span>
             </p>
           ) : (
-            <p className="hint">{`${note} ${hint ?? words.most}`}</p>
+            <p className="hint">{[note, hint ?? words.most].join(language === 'zh' ? '' : ' ')}</p>
           )}
         </div>
         {shown && (

@@ -24,12 +24,10 @@ export function SchemaForm({ id, fields, members, onChange, onBlur, problem }: P
   const more = [...members.keys()].filter((name) => !fields.some((field) => field.name === name)).length
 
   const set = (field: SchemaField, text: string) => {
-    const { json, error } = typedValue(field, text)
+    const json = written(field, text)
     setTyped({ ...typed, [field.name]: text })
     const next = new Map(members)
     if (json !== undefined) next.set(field.name, json)
-    // What is wrong stays in the param, so that it is not started with another value.
-    else if (error && error !== 'missing') next.set(field.name, JSON.stringify(text))
     else next.delete(field.name)
     onChange(writeMembers(next))
   }
@@ -44,7 +42,9 @@ export function SchemaForm({ id, fields, members, onChange, onBlur, problem }: P
       )}
       {fields.map((field, index) => {
         const json = members.get(field.name)
-        const own = typed[field.name]
+        // What was typed, as long as the param is what it made of it.
+        const before = typed[field.name]
+        const own = before !== undefined && written(field, before) === json ? before : undefined
         const current = shown(field, json)
         const wrong = own !== undefined ? typedValue(field, own).error : errors.get(field.name)
         const told = problem?.(`param.${field.name}`)
@@ -103,6 +103,12 @@ export function SchemaForm({ id, fields, members, onChange, onBlur, problem }: P
       {more > 0 && <p className="hint">{say(words.newerFields, { n: more })}</p>}
     </div>
   )
+}
+
+/** The JSON of what was typed. What is wrong stays in the param, so that it is not started with another value. */
+function written(field: SchemaField, text: string): string | undefined {
+  const { json, error } = typedValue(field, text)
+  return json ?? (error && error !== 'missing' ? JSON.stringify(text) : undefined)
 }
 
 interface ControlProps {

@@ -78,7 +78,7 @@ test('what is typed becomes JSON, or says what is wrong', () => {
   expect(typedValue(field('limit'), '')).toEqual({})
   expect(typedValue(field('limit'), '7')).toEqual({ json: '7' })
   expect(typedValue(field('limit'), '7.5')).toEqual({ error: 'integer' })
-  expect(typedValue(field('limit'), '101')).toEqual({ error: 'most' })
+  expect(typedValue(field('limit'), '101')).toEqual({ json: '101', error: 'most' })
   expect(typedValue(field('rate'), '1e3')).toEqual({ json: '1e3' })
   expect(typedValue(field('rate'), '1,5')).toEqual({ error: 'number' })
   expect(typedValue(field('currency'), '"EUR"')).toEqual({ json: '"EUR"' })

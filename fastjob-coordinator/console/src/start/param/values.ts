@@ -97,8 +97,8 @@ function simple(field: SchemaField, type: SimpleType, text: string): { json?: st
   if (!/^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(number))
     return { error: type === 'integer' ? 'integer' : 'number' }
   if (type === 'integer' && !/^-?\d+$/.test(number)) return { error: 'integer' }
-  if (field.min !== null && Number(number) < field.min) return { error: 'least' }
-  if (field.max !== null && Number(number) > field.max) return { error: 'most' }
+  if (field.min !== null && Number(number) < field.min) return { json: number, error: 'least' }
+  if (field.max !== null && Number(number) > field.max) return { json: number, error: 'most' }
   return { json: number }
 }
 

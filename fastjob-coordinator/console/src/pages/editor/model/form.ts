@@ -58,6 +58,8 @@ export interface Form {
   retryJitter: string
   noExecutor: string
   children: Child[]
+  /** Jobs that are to start this one, as `service.name`: they are saved after it. */
+  parents: string[]
   alarms: string[]
   runsLonger: string
   startsLater: string
@@ -113,6 +115,7 @@ export function emptyForm(zone: string): Form {
     shardCount: '',
     timeout: '',
     children: [],
+    parents: [],
     alarms: [],
     runsLonger: '',
   }

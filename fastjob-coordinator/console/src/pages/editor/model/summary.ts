@@ -2,6 +2,8 @@
 
 import type { Language } from '../../../lib/settings'
 import { dayWords, hourWords } from '../../../schedule/calendar'
+import { parseCron } from '../../../schedule/cron/parse'
+import { parseDuration } from '../../../schedule/duration'
 import { inSentence, spanWords } from '../../../schedule/words'
 import { cityOf } from '../../../schedule/zone'
 import type { Form } from './form'
@@ -32,6 +34,14 @@ function when(form: Form, language: Language): string {
   return inSentence(toDraft(form).schedule, language, form.zone, true)
 }
 
+/** Whether the schedule can be said: what is typed may not be one yet. */
+function isSaid({ kind, cron, fixedRate, fixedDelay, once }: Form): boolean {
+  if (kind === 'cron') return parseCron(cron).ok
+  if (kind === 'fixed_rate') return parseDuration(fixedRate) !== null
+  if (kind === 'fixed_delay') return parseDuration(fixedDelay) !== null
+  return kind !== 'once' || !Number.isNaN(Date.parse(once))
+}
+
 const count = (text: string) => {
   const number = Number(text.trim() || '0')
   return Number.isInteger(number) && number > 0 ? number : 0
@@ -41,9 +51,11 @@ const isTimed = ({ kind }: Form) => kind === 'cron' || kind === 'once'
 
 function english(form: Form): string {
   const service = b(form.service.trim() || 'default')
-  const zone = isTimed(form) ? ` ${form.zone === 'UTC' ? 'UTC' : `${cityOf(form.zone)} time`}` : ''
-  const runs =
-    form.kind === 'parent'
+  const zone =
+    isTimed(form) && isSaid(form) ? ` ${form.zone === 'UTC' ? 'UTC' : `${cityOf(form.zone)} time`}` : ''
+  const runs = !isSaid(form)
+    ? 'Runs when its schedule says, which is not valid yet'
+    : form.kind === 'parent'
       ? `Runs ${b('when a parent job ends')}`
       : form.kind === 'none'
         ? `Runs only ${b('by hand or by a call')}`
@@ -113,9 +125,11 @@ function exceptions(form: Form, language: Language): string {
 
 function chinese(form: Form): string {
   const service = b(form.service.trim() || 'default')
-  const zone = isTimed(form) ? `（${form.zone === 'UTC' ? 'UTC' : `${cityOf(form.zone)} 时间`}）` : ''
-  const runs =
-    form.kind === 'parent'
+  const zone =
+    isTimed(form) && isSaid(form) ? `（${form.zone === 'UTC' ? 'UTC' : `${cityOf(form.zone)} 时间`}）` : ''
+  const runs = !isSaid(form)
+    ? '按调度执行（调度配置尚未有效）'
+    : form.kind === 'parent'
       ? `${b('父任务结束时')}执行`
       : form.kind === 'none'
         ? `只由${b('手动或 API')} 触发`

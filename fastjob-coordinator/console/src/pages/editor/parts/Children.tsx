@@ -56,12 +56,6 @@ export function Children() {
                 }))}
                 onChange={(on) => change(index, { on: on ?? 'success' })}
               />
-              <Checkbox
-                visible
-                checked={child.pass}
-                label={hints.passResult}
-                onChange={(pass) => change(index, { pass })}
-              />
               {options.some((one) => one.value === child.job) ? (
                 <Go
                   className="btn bare s icon"
@@ -80,6 +74,12 @@ export function Children() {
                 icon="x"
                 label={say(t.act.remove, { what: child.job || nth })}
                 onClick={() => remove(index)}
+              />
+              <Checkbox
+                visible
+                checked={child.pass}
+                label={hints.passResult}
+                onChange={(pass) => change(index, { pass })}
               />
             </div>
           )

@@ -11,6 +11,7 @@ export function Field({
   children,
   also = [],
   group,
+  below,
 }: {
   field: string
   label: string
@@ -20,6 +21,8 @@ export function Field({
   children: ReactNode
   /** Other paths whose problems are shown here. */
   also?: string[]
+  /** What comes after the control and its messages. */
+  below?: ReactNode
   /** Several controls: the label names the group. */
   group?: boolean
 }) {
@@ -63,6 +66,7 @@ export function Field({
             {hint}
           </p>
         )}
+        {below}
       </div>
     </div>
   )

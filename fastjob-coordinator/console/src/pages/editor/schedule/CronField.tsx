@@ -35,10 +35,75 @@ export function CronField() {
       field="schedule.cron"
       label={t.editor.fields.cron}
       hint={
-        <>
-          {sentence !== null && <b className="ed-words">{say(t.editor.cron.words, { words: sentence })}</b>}{' '}
-          {form.cron.trim() === '' ? t.editor.cron.notCron : dialect === 'unix' ? words.unix : words.quartz}
-        </>
+        // What is wrong takes the place of the words, so that nothing moves.
+        problem('schedule.cron') === undefined && (
+          <>
+            {sentence !== null && <b className="ed-words">{say(t.editor.cron.words, { words: sentence })}</b>}{' '}
+            {form.cron.trim() === '' ? t.editor.cron.notCron : dialect === 'unix' ? words.unix : words.quartz}
+          </>
+        )
+      }
+      below={
+        <div className="cron">
+          <div className={cx('cron-f', `ed-cols-${names.length}`)} role="tablist" aria-label={words.tabs}>
+            {names.map((name, index) => {
+              const field = parsed.ok ? parsed.cron.fields[name] : null
+              const text = shown ? (texts[index] ?? '') : '–'
+              return (
+                <button
+                  key={name}
+                  type="button"
+                  role="tab"
+                  id={`cron-tab-${name}`}
+                  aria-controls="cron-panel"
+                  aria-selected={name === current}
+                  aria-current={name === current || undefined}
+                  aria-label={say(words.tab, {
+                    field: words.fields[name],
+                    text,
+                    words: field ? fieldWords(field, language) : words.allowed[name],
+                  })}
+                  tabIndex={name === current ? 0 : -1}
+                  className={index === wrongField ? 'ed-wrong' : undefined}
+                  data-tip={words.allowed[name]}
+                  onClick={() => setTab(name)}
+                  onKeyDown={(event) => {
+                    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
+                    if (step === undefined) return
+                    event.preventDefault()
+                    const next = names[(index + step + names.length) % names.length] ?? name
+                    setTab(next)
+                    document.getElementById(`cron-tab-${next}`)?.focus()
+                  }}
+                >
+                  <b className={cx(text.length > 8 && 'ed-long')}>{text}</b>
+                  <span>{words.fields[name]}</span>
+                </button>
+              )
+            })}
+          </div>
+          <div className="cron-p">
+            <CronPanel name={current} text={form.cron} dialect={dialect} onChange={change} />
+            <fieldset className="presets" aria-label={words.presetsLabel}>
+              {PRESETS.map((one) => (
+                <button
+                  key={one}
+                  type="button"
+                  aria-pressed={one === preset}
+                  aria-current={one === preset || undefined}
+                  onClick={() => change(presetText(one, form.cron))}
+                >
+                  {words.presets[one]}
+                </button>
+              ))}
+              {quartz && (
+                <Button look="link" small className="bare" onClick={() => change(quartz)}>
+                  {words.toQuartz}
+                </Button>
+              )}
+            </fieldset>
+          </div>
+        </div>
       }
     >
       <input
@@ -55,66 +120,6 @@ export function CronField() {
         onChange={(event) => change(event.target.value)}
         onBlur={() => touch('schedule.cron')}
       />
-      <div className="cron">
-        <div className={cx('cron-f', `ed-cols-${names.length}`)} role="tablist" aria-label={words.tabs}>
-          {names.map((name, index) => {
-            const field = parsed.ok ? parsed.cron.fields[name] : null
-            const text = shown ? (texts[index] ?? '') : '–'
-            return (
-              <button
-                key={name}
-                type="button"
-                role="tab"
-                id={`cron-tab-${name}`}
-                aria-controls="cron-panel"
-                aria-selected={name === current}
-                aria-current={name === current || undefined}
-                aria-label={say(words.tab, {
-                  field: words.fields[name],
-                  text,
-                  words: field ? fieldWords(field, language) : words.allowed[name],
-                })}
-                tabIndex={name === current ? 0 : -1}
-                className={index === wrongField ? 'ed-wrong' : undefined}
-                data-tip={words.allowed[name]}
-                onClick={() => setTab(name)}
-                onKeyDown={(event) => {
-                  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
-                  if (step === undefined) return
-                  event.preventDefault()
-                  const next = names[(index + step + names.length) % names.length] ?? name
-                  setTab(next)
-                  document.getElementById(`cron-tab-${next}`)?.focus()
-                }}
-              >
-                <b className={cx(text.length > 8 && 'ed-long')}>{text}</b>
-                <span>{words.fields[name]}</span>
-              </button>
-            )
-          })}
-        </div>
-        <div className="cron-p">
-          <CronPanel name={current} text={form.cron} dialect={dialect} onChange={change} />
-          <fieldset className="presets" aria-label={words.presetsLabel}>
-            {PRESETS.map((one) => (
-              <button
-                key={one}
-                type="button"
-                aria-pressed={one === preset}
-                aria-current={one === preset || undefined}
-                onClick={() => change(presetText(one, form.cron))}
-              >
-                {words.presets[one]}
-              </button>
-            ))}
-            {quartz && (
-              <Button look="link" small className="bare" onClick={() => change(quartz)}>
-                {words.toQuartz}
-              </Button>
-            )}
-          </fieldset>
-        </div>
-      </div>
     </Field>
   )
 }

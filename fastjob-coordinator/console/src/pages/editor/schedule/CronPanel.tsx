@@ -56,6 +56,7 @@ export function CronPanel({ name, text, dialect, onChange }: Props) {
 
   function label(kind: ModeKind): string {
     if (kind !== 'every') return words.modes[kind]
+    if (name === 'weekday') return words.modes.anyDay
     return t.editor.schedule.modes.every + (/[a-z]$/i.test(words.modes.every) ? ' ' : '') + words.fields[name]
   }
 }

@@ -93,16 +93,19 @@ export function ScheduleSection() {
           {misfire()}
         </>
       )}
-      <Field field="enabled" label={fields.enabled} group>
-        <div className="ed-line">
-          <Checkbox
-            visible
-            checked={form.enabled}
-            label={form.enabled ? hints.enabled : hints.disabled}
-            onChange={(enabled) => set({ enabled })}
-          />
-        </div>
-      </Field>
+      {/* Without a schedule there is nothing to disable, but what is disabled can be enabled. */}
+      {(timed || !form.enabled) && (
+        <Field field="enabled" label={fields.enabled} group>
+          <div className="ed-line">
+            <Checkbox
+              visible
+              checked={form.enabled}
+              label={form.enabled ? hints.enabled : hints.disabled}
+              onChange={(enabled) => set({ enabled })}
+            />
+          </div>
+        </Field>
+      )}
     </section>
   )
 
