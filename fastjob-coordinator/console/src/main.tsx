@@ -12,7 +12,6 @@ import { router } from './routes'
 import { Gate } from './shell/Gate'
 import { Sprite } from './ui/Icon'
 import { Tip } from './ui/Tip'
-import { Toasts } from './ui/Toast'
 
 function App() {
   const { theme } = useSettings()
@@ -31,7 +30,6 @@ function App() {
           <Gate>
             <RouterProvider router={router} />
           </Gate>
-          <Toasts />
           <Tip />
         </I18nProvider>
       </QueryClientProvider>

@@ -5,6 +5,7 @@ import { useI18n } from '../i18n'
 import { useKeys, usePrefix } from '../lib/keys'
 import { useStore } from '../lib/store'
 import { Go, Icon, Mark, useGo, useService } from '../ui'
+import { Toasts } from '../ui/Toast'
 import { Banners } from './Banners'
 import { phonePlaces, places, settingsPlace } from './places'
 import { Shortcuts } from './Shortcuts'
@@ -91,6 +92,7 @@ export function Shell() {
         </Suspense>
       )}
       {shown === 'keys' && <Shortcuts onClose={() => sheet.set(null)} />}
+      <Toasts />
     </div>
   )
 }

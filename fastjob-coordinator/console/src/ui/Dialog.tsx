@@ -1,5 +1,5 @@
 import { Modal } from '@mantine/core'
-import { type FormEvent, type ReactNode, useId, useState } from 'react'
+import { type FormEvent, type ReactNode, useState } from 'react'
 import { useI18n } from '../i18n'
 import { Button } from './Button'
 import { cx } from './cx'
@@ -22,10 +22,9 @@ export function Dialog({
   wide?: boolean
   onSubmit?: () => void
 }) {
-  const id = useId()
   const inside = (
     <>
-      <h2 id={id}>{title}</h2>
+      <Modal.Title>{title}</Modal.Title>
       <div className="p">{children}</div>
       {foot && <div className="foot">{foot}</div>}
     </>
@@ -40,7 +39,7 @@ export function Dialog({
       classNames={{ inner: 'over-l', content: cx('dlg', wide && 'wide') ?? 'dlg', overlay: 'veil' }}
     >
       <Modal.Overlay />
-      <Modal.Content aria-labelledby={id}>
+      <Modal.Content>
         {onSubmit ? (
           <form
             noValidate

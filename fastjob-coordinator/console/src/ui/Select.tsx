@@ -107,7 +107,7 @@ export function Select({
             aria-label={label ?? placeholder}
           />
         )}
-        <Combobox.Options>
+        <Combobox.Options aria-label={label ?? placeholder}>
           {clearable && wanted === '' && (
             <Combobox.Option value={'\0clear'} active={value === null}>
               <span>{clearable}</span>

@@ -20,7 +20,7 @@ function push(look: ToastItem['look'], text: ReactNode, more?: ReactNode) {
   last += 1
   const id = last
   toasts.set((now) => [...now.slice(-3), { id, look, text, more }])
-  setTimeout(() => drop(id), look === 'bad' ? 12_000 : 5_000)
+  setTimeout(() => drop(id), look === 'bad' || more ? 12_000 : 5_000)
 }
 const drop = (id: number) => toasts.set((now) => now.filter((one) => one.id !== id))
 

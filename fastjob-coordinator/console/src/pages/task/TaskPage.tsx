@@ -314,7 +314,6 @@ function LogPickers({ shards, several, shard, attempt, onPick }: PickerProps) {
   return (
     <>
       {several && shards.length <= SEGMENTS && (
-        // biome-ignore lint/a11y/useSemanticElements: a fieldset has a layout of its own
         <div className="seg" role="group" aria-label={t.task.log.shard}>
           {shards.map((one) => (
             <button

@@ -135,9 +135,8 @@ description = "two\\nlines \\"x\\""
 `)
 })
 
-const binary = [process.env.FASTJOB_BIN, '../../target/release/fastjob', '../../target/debug/fastjob'].find(
-  (path) => path && existsSync(path),
-)
+/** The program `fastjob` of this build, if its path is given. */
+const binary = process.env.FASTJOB_BIN
 
 test.skipIf(!binary)('the command reads the file as it was meant', () => {
   const dir = mkdtempSync(join(tmpdir(), 'fastjob-toml-'))
