@@ -12,7 +12,8 @@ mod page;
 mod session;
 #[cfg(feature = "console")]
 mod table;
-#[cfg(all(test, feature = "console"))]
+#[cfg(test)]
+#[cfg(feature = "console")]
 mod tests;
 
 use std::sync::Arc;

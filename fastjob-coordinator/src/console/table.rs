@@ -3,6 +3,28 @@
 /// Each file with its path.
 #[rustfmt::skip]
 pub(super) const FILES: &[(&str, &[u8])] = &[
+    ("AlarmsPage.js", include_bytes!("../../console/dist/AlarmsPage.js")),
+    ("ClusterPage.js", include_bytes!("../../console/dist/ClusterPage.js")),
+    ("EditorPage.js", include_bytes!("../../console/dist/EditorPage.js")),
+    ("ExecutorPage.js", include_bytes!("../../console/dist/ExecutorPage.js")),
+    ("ExecutorsPage.js", include_bytes!("../../console/dist/ExecutorsPage.js")),
+    ("HandlersPage.js", include_bytes!("../../console/dist/HandlersPage.js")),
+    ("JobPage.js", include_bytes!("../../console/dist/JobPage.js")),
+    ("JobsPage.js", include_bytes!("../../console/dist/JobsPage.js")),
+    ("OverviewPage.js", include_bytes!("../../console/dist/OverviewPage.js")),
+    ("Palette.js", include_bytes!("../../console/dist/Palette.js")),
+    ("SettingsPage.js", include_bytes!("../../console/dist/SettingsPage.js")),
+    ("StartDialog.js", include_bytes!("../../console/dist/StartDialog.js")),
+    ("TaskPage.js", include_bytes!("../../console/dist/TaskPage.js")),
+    ("TasksPage.js", include_bytes!("../../console/dist/TasksPage.js")),
+    ("TimetablePage.js", include_bytes!("../../console/dist/TimetablePage.js")),
+    ("favicon.svg", include_bytes!("../../console/dist/favicon.svg")),
     ("index.html", include_bytes!("../../console/dist/index.html")),
     ("index.js", include_bytes!("../../console/dist/index.js")),
+    ("inter.woff2", include_bytes!("../../console/dist/inter.woff2")),
+    ("parts.js", include_bytes!("../../console/dist/parts.js")),
+    ("rolldown-runtime.js", include_bytes!("../../console/dist/rolldown-runtime.js")),
+    ("style.css", include_bytes!("../../console/dist/style.css")),
+    ("vendor.js", include_bytes!("../../console/dist/vendor.js")),
+    ("zh.js", include_bytes!("../../console/dist/zh.js")),
 ];

@@ -35,7 +35,7 @@ fn the_committed_description_is_up_to_date() {
         "fastjob-coordinator/openapi.json is not what the code says (from line {}): write it again \
          with `WRITE_OPENAPI=1 cargo test -p fastjob-coordinator --all-features --lib \
          openapi`",
-        first.map_or_else(|| there.lines().count().min(text.lines().count()), |at| at) + 1
+        first.unwrap_or_else(|| there.lines().count().min(text.lines().count())) + 1
     );
 }
 
@@ -154,13 +154,12 @@ fn examples(json: &Value, at: String, into: &mut Vec<(String, Value)>) {
     for (name, field) in fields {
         let name =
             name.replace('~', "~0").replace('/', "~1").replace('{', "%7B").replace('}', "%7D");
-        match field {
-            Value::Array(items) => {
-                for (n, item) in items.iter().enumerate() {
-                    examples(item, format!("{at}/{name}/{n}"), into);
-                }
+        if let Value::Array(items) = field {
+            for (n, item) in items.iter().enumerate() {
+                examples(item, format!("{at}/{name}/{n}"), into);
             }
-            other => examples(other, format!("{at}/{name}"), into),
+        } else {
+            examples(field, format!("{at}/{name}"), into);
         }
     }
 }

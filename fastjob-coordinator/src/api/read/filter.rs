@@ -19,11 +19,8 @@ pub(in crate::api) fn filter<T>(
             problems.push(Field::new(name, "is not a filter"));
             continue;
         }
-        let values = match value {
-            Value::Array(values) => values,
-            value => vec![value],
-        };
-        for value in values {
+        let several = if let Value::Array(values) = value { values } else { vec![value] };
+        for value in several {
             match value {
                 Value::Null => {}
                 Value::String(text) => given.push((name.clone(), text)),
@@ -44,7 +41,10 @@ mod tests {
 
     use super::*;
 
-    fn read(json: Value) -> Result<(Option<String>, Vec<String>, Vec<String>), Problem> {
+    /// A service, labels and states.
+    type Read = (Option<String>, Vec<String>, Vec<String>);
+
+    fn read(json: Value) -> Result<Read, Problem> {
         let Value::Object(object) = json else { panic!("not an object") };
         filter(object, |q| (q.text("service"), q.repeated("label"), q.texts("state")))
     }

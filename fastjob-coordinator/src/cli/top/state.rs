@@ -178,7 +178,9 @@ impl State {
     fn rows(&self) -> Vec<String> {
         match self.tab {
             Tab::Executors => self.executors().into_iter().map(executor_key).collect(),
-            tab => self.tasks(tab).into_iter().map(|task| task.id.to_string()).collect(),
+            tab @ (Tab::Running | Tab::Queued | Tab::Failed) => {
+                self.tasks(tab).into_iter().map(|task| task.id.to_string()).collect()
+            }
         }
     }
 

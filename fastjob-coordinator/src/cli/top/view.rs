@@ -164,7 +164,9 @@ fn draw_list(frame: &mut Frame<'_>, area: Rect, state: &State, times: &Times) {
     let columns = columns(state.tab);
     let cells = match state.tab {
         Tab::Executors => state.executors().into_iter().map(executor_row).collect(),
-        tab => task_rows(&state.tasks(tab), tab, times),
+        tab @ (Tab::Running | Tab::Queued | Tab::Failed) => {
+            task_rows(&state.tasks(tab), tab, times)
+        }
     };
     if cells.is_empty() && state.sample.is_some() {
         let what = if state.filter.is_empty() { "none" } else { "none that match the filter" };
@@ -296,7 +298,9 @@ pub(super) fn text(state: &State, times: &Times) -> String {
     for tab in Tab::ALL {
         let all = match tab {
             Tab::Executors => state.executors().into_iter().map(executor_row).collect(),
-            tab => task_rows(&state.tasks(tab), tab, times),
+            tab @ (Tab::Running | Tab::Queued | Tab::Failed) => {
+                task_rows(&state.tasks(tab), tab, times)
+            }
         };
         let headings: Vec<_> = columns(tab).iter().map(|(heading, _)| *heading).collect();
         let mut table = table::Table::new(&headings);
