@@ -115,11 +115,13 @@ function wanted(): number[] {
 
 const sleep = (ms: number, signal: AbortSignal) =>
   new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener('abort', () => {
+    const done = () => {
       clearTimeout(timer)
+      signal.removeEventListener('abort', done)
       resolve()
-    })
+    }
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done)
   })
 
 async function lead(signal: AbortSignal) {
@@ -144,7 +146,11 @@ async function lead(signal: AbortSignal) {
           channel?.postMessage({ kind: 'event', event, data } satisfies Message)
         },
       )
-      if (!mine.signal.aborted) setMode('reconnecting')
+      if (!mine.signal.aborted) {
+        setMode('reconnecting')
+        // What changes until the next connection would be missed.
+        failures = 1
+      }
     } catch (error) {
       if (signal.aborted) return
       if (error instanceof StreamRejected && error.status !== 401 && error.status < 500) {
@@ -214,8 +220,10 @@ export function startLive(): () => void {
   }
   if (channel) {
     channel.onmessage = ({ data }: MessageEvent<Message>) => {
-      if (data.kind === 'event') receive(data.event, data.data)
-      else if (data.kind === 'mode') live.set({ ...live.get(), mode: data.mode, since: data.since })
+      if (data.kind === 'event') {
+        // A tab that is hidden for long has let go: it refetches when it is shown.
+        if (leading) receive(data.event, data.data)
+      } else if (data.kind === 'mode') live.set({ ...live.get(), mode: data.mode, since: data.since })
       else if (data.kind === 'want') {
         wantedElsewhere.set(data.tab, data.tasks)
         if (data.tasks.length === 0) wantedElsewhere.delete(data.tab)

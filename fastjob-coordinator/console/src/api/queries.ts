@@ -128,7 +128,7 @@ export const useExecutor = (name: string) =>
   useGet<T.ExecutorView>(['executor', name], `/executors/${seg(name)}`, undefined, { every: 5_000 })
 export const useNodes = () => useGet<T.Page<T.NodeView>>(['nodes'], '/nodes', undefined, { every: 10_000 })
 export const useHandlers = (query: { service?: string; text?: string } = {}) =>
-  useGet<T.Page<T.HandlerView>>(['handlers', query], '/handlers', query)
+  useGet<T.Page<T.HandlerView>>(['handlers', query], '/handlers', { limit: 500, ...query })
 
 // Alarms
 export const useAlarms = (filter: { job?: string; channel?: string }) =>

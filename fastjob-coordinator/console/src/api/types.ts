@@ -472,6 +472,8 @@ export interface BulkJobsRequest {
   jobs?: string[]
   filter?: JobFilter
   param?: Json
+  /** Only to start. */
+  cause?: 'manual'
   dry_run?: boolean
   expect?: number
 }
@@ -482,10 +484,15 @@ export interface BulkTasksRequest {
   dry_run?: boolean
   expect?: number
   reason?: string
+  /** Only to rerun. */
+  cause?: 'manual'
 }
 export interface BulkAnswer {
   matched: number
   done: number
+  failed?: number
+  /** Not tried before the deadline of the call. */
+  not_done?: number
   items: { job?: string; task?: number; new_task?: number; error?: string }[]
   dry_run: boolean
 }

@@ -3,6 +3,7 @@ import { type ReactNode, useEffect, useState } from 'react'
 import { whenSignedOut } from '../api/client'
 import { startLive } from '../api/live'
 import { useSession } from '../api/queries'
+import type { SessionView } from '../api/types'
 import { Login } from './Login'
 
 /** Shows the page, or the sign-in if a token is needed. On loopback without a token there is none. */
@@ -15,15 +16,21 @@ export function Gate({ children }: { children: ReactNode }) {
   const open = data !== undefined && !locked
   useEffect(() => (open ? startLive() : undefined), [open])
   if (!data) return null
-  if (locked) {
-    return (
-      <Login
-        onDone={() => {
-          setRejected(false)
-          void client.resetQueries()
-        }}
-      />
-    )
-  }
-  return children
+  const login = (
+    <Login
+      onDone={() => {
+        setRejected(false)
+        client.setQueryData<SessionView>(['session'], { needed: true, signed_in: true })
+        void client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' })
+      }}
+    />
+  )
+  if (data.needed && !data.signed_in) return login
+  // A session that ends in the middle does not take with it what somebody has typed.
+  return (
+    <>
+      {rejected && login}
+      <div style={{ display: rejected ? 'none' : 'contents' }}>{children}</div>
+    </>
+  )
 }

@@ -12,7 +12,7 @@ export const cluster = {
     version: 'Version',
   },
   answers: 'this one',
-  states: { active: 'Active', alive: 'Active', draining: 'Stopping', expired: 'Gone' },
+  states: { alive: 'Active', silent: 'Silent' },
   facts: {
     store: 'Store',
     version: 'Version',

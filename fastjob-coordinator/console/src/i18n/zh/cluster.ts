@@ -15,7 +15,7 @@ export const cluster: Words<typeof en> = {
     version: '版本',
   },
   answers: '当前',
-  states: { active: '正常', alive: '正常', draining: '退出中', expired: '已失效' },
+  states: { alive: '正常', silent: '无心跳' },
   facts: {
     store: '存储',
     version: '版本',

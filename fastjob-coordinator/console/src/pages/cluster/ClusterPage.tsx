@@ -43,8 +43,8 @@ export default function ClusterPage() {
       width: 130,
       className: 'c-st',
       cell: (node) => (
-        <Status state={node.state === 'draining' ? 'draining' : 'connected'}>
-          {states[node.state ?? 'active'] ?? node.state}
+        <Status state={node.state === 'silent' ? 'disconnected' : 'connected'}>
+          {states[node.state ?? 'alive'] ?? node.state}
         </Status>
       ),
     },

@@ -5,6 +5,7 @@ import { actions, useAction } from '../../api/queries'
 import type { BulkAnswer, BulkJobsRequest } from '../../api/types'
 import { useI18n } from '../../i18n'
 import { Button, Dialog, ProblemNote, toast } from '../../ui'
+import { leftOf } from '../tasks/BulkDialog'
 
 export type JobsAction = 'enable' | 'disable' | 'start' | 'delete'
 
@@ -21,7 +22,11 @@ export function BulkDialog({ action, what, onClose, onDone }: Props) {
   const { t, say } = useI18n()
   const words = t.jobs.bulk
   const [answer, setAnswer] = useState<BulkAnswer | null>(null)
-  const request = { action, ...what }
+  const request: BulkJobsRequest = {
+    action,
+    ...what,
+    ...(action === 'start' && { cause: 'manual' as const }),
+  }
   const dry = useQuery({
     queryKey: ['bulk', request],
     queryFn: () => actions.bulkJobs({ ...request, dry_run: true }),
@@ -38,7 +43,7 @@ export function BulkDialog({ action, what, onClose, onDone }: Props) {
     if (!done) return
     toast.done(say(words.done, { n: done.done }))
     onDone()
-    if (done.items.some((item) => item.error)) setAnswer(done)
+    if (leftOf(done) > 0) setAnswer(done)
     else onClose()
   }
   return (
@@ -68,7 +73,7 @@ export function BulkDialog({ action, what, onClose, onDone }: Props) {
     >
       {answer ? (
         <>
-          <p>{say(words.failed, { n: failed.length })}</p>
+          <p>{say(words.failed, { n: leftOf(answer) })}</p>
           <ul className="fields">
             {failed.slice(0, 20).map((item) => (
               <li key={item.job}>

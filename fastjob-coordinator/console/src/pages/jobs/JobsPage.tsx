@@ -39,6 +39,7 @@ export default function JobsPage() {
   const search = route.useSearch()
   const { service, ...own } = search
   const filter = useMemo(() => filterOf(search, search.service, Date.now()), [search])
+  const { order: _order, ...matched } = filter
   const list = useJobs({ ...filter, ends: 20 })
   const rows = itemsOf(list.data)
   const total = list.data?.pages[0]?.total
@@ -161,14 +162,17 @@ export default function JobsPage() {
             {t.jobs.bulk[action]}
           </Button>
         ))}
-        <Button icon="dl" className="hide-s" onClick={exportSelected}>
-          {t.jobs.bulk.export}
-        </Button>
+        {/* Only what is loaded can be exported. */}
+        {!(selection.matching && list.hasNextPage) && (
+          <Button icon="dl" className="hide-s" onClick={exportSelected}>
+            {t.jobs.bulk.export}
+          </Button>
+        )}
       </BulkBar>
       {bulk && (
         <BulkDialog
           action={bulk}
-          what={selection.matching ? { filter } : { jobs: [...selection.keys] }}
+          what={selection.matching ? { filter: matched } : { jobs: [...selection.keys] }}
           onClose={() => setBulk(null)}
           onDone={selection.clear}
         />

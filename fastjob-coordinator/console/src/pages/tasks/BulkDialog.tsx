@@ -13,12 +13,21 @@ interface Props {
   onDone: () => void
 }
 
+/** How many were not changed: those that failed, and those that were not tried in time. */
+export function leftOf({ failed, not_done, items }: BulkAnswer): number {
+  return (failed ?? items.filter((item) => item.error).length) + (not_done ?? 0)
+}
+
 export function BulkDialog({ action, what, onClose, onDone }: Props) {
   const { t, say } = useI18n()
   const words = t.tasks.bulk
   const [answer, setAnswer] = useState<BulkAnswer | null>(null)
   const [reason, setReason] = useState('')
-  const request = { action, ...what }
+  const request: BulkTasksRequest = {
+    action,
+    ...what,
+    ...(action === 'rerun' && { cause: 'manual' as const }),
+  }
   const dry = useQuery({
     queryKey: ['bulk', request],
     queryFn: () => actions.bulkTasks({ ...request, dry_run: true }),
@@ -34,10 +43,9 @@ export function BulkDialog({ action, what, onClose, onDone }: Props) {
       .mutateAsync([{ ...request, expect: n, ...(reason && { reason }) }])
       .catch((): null => null)
     if (!done) return
-    const errors = done.items.filter((item) => item.error)
     toast.done(say(words.done, { n: done.done }))
     onDone()
-    if (errors.length === 0) onClose()
+    if (leftOf(done) === 0) onClose()
     else setAnswer(done)
   }
   const title = dry.data ? say(action === 'stop' ? words.stopTitle : words.againTitle, { n }) : words.counting
@@ -68,7 +76,7 @@ export function BulkDialog({ action, what, onClose, onDone }: Props) {
     >
       {answer ? (
         <>
-          <p>{say(words.failed, { n: failed.length })}</p>
+          <p>{say(words.failed, { n: leftOf(answer) })}</p>
           <ul className="fields">
             {failed.slice(0, 20).map((item) => (
               <li key={item.task}>

@@ -1,7 +1,7 @@
 /** The list of tasks: the address holds the whole view, filters apply at once. */
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useEffect, useMemo, useState } from 'react'
-import { useHold, useLivePart } from '../../api/live'
+import { live, useHold, useLivePart } from '../../api/live'
 import { itemsOf, useExecutors, useJobs, useServices, useTasks } from '../../api/queries'
 import type { TaskView } from '../../api/types'
 import { useI18n } from '../../i18n'
@@ -34,11 +34,13 @@ const STATES = ['queued', 'running', 'stopping', 'succeeded', 'failed', 'stopped
 const CAUSES = ['schedule', 'misfire', 'manual', 'api', 'parent', 'backfill']
 const REASONS = ['error', 'fatal_error', 'timed_out', 'executor_lost', 'panicked', 'no_executor']
 
-/** The instant to which ranges such as `24h` relate moves on each minute. */
+/** The instant to which ranges such as `24h` relate moves on each minute, unless that would move what is read. */
 function useMinute(): number {
   const [now, setNow] = useState(Date.now)
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 60_000)
+    const timer = setInterval(() => {
+      if (live.get().holds.length === 0) setNow(Date.now())
+    }, 60_000)
     return () => clearInterval(timer)
   }, [])
   return now
@@ -51,6 +53,7 @@ export default function TasksPage() {
   const { service, ...own } = search
   const now = useMinute()
   const filter = useMemo(() => filterOf(search, search.service, now), [search, now])
+  const { order: _order, ...matched } = filter
   const list = useTasks(filter)
   const rows = itemsOf(list.data)
   const selection = useSelection<number>()
@@ -227,7 +230,7 @@ export default function TasksPage() {
       {bulk && (
         <BulkDialog
           action={bulk}
-          what={selection.matching ? { filter } : { tasks: [...selection.keys] }}
+          what={selection.matching ? { filter: matched } : { tasks: [...selection.keys] }}
           onClose={() => setBulk(null)}
           onDone={selection.clear}
         />

@@ -25,18 +25,21 @@ export function LogFoot({ log, filter, executor, growing }: Props) {
   if (last?.source === 'archive') facts.push(words.archive)
   if (last?.source === 'tail') facts.push(words.tail)
   const state =
-    log.lostSince !== null
-      ? say(words.lost, { for: f.duration(Math.max(1000, now - log.lostSince)) })
-      : last?.ended
-        ? words.end
-        : log.loading
-          ? words.reading
-          : growing
-            ? words.runs
-            : ''
+    log.error !== null
+      ? ''
+      : log.lostSince !== null
+        ? say(words.lost, { for: f.duration(Math.max(1000, now - log.lostSince)) })
+        : last?.ended
+          ? words.end
+          : log.loading
+            ? words.reading
+            : growing
+              ? words.runs
+              : ''
   return (
     <div className="log-e">
       <span className="cut">{facts.filter(Boolean).join(' · ')}</span>
+      {log.error && buffer.length > 0 && <span className="bad">{log.error.message}</span>}
       {last?.note && <span className="wait">{last.note}</span>}
       <span className="end nw" role={log.lostSince !== null ? 'alert' : undefined}>
         {state}

@@ -14,6 +14,9 @@ export interface Bounds {
 
 export const BOUNDS: Bounds = { lines: 500_000, characters: 48_000_000 }
 
+/** The longest part of a line that waits for its end. */
+const LINE = 1_000_000
+
 /** A bound is exceeded by this share before lines are dropped, so that each drop frees many. */
 const SLACK = 1.1
 
@@ -45,6 +48,11 @@ export class LogBuffer {
   append(piece: string): void {
     const parts = (this.partial + piece).split('\n')
     this.partial = parts.pop() ?? ''
+    // A line without an end is cut: joined again and again, it would take time and memory without bound.
+    if (this.partial.length > LINE) {
+      parts.push(this.partial)
+      this.partial = ''
+    }
     for (const part of parts) {
       this.levels.push(this.levelOf(part))
       this.raw.push(part)

@@ -52,7 +52,7 @@ const begin = (): Reading => ({
 
 /** Whether reading again later may succeed. */
 function passes(error: ApiError): boolean {
-  return error.status === 0 || error.status === 429 || error.status >= 500
+  return error.status === 0 || error.status === 401 || error.status === 429 || error.status >= 500
 }
 
 const pause = (ms: number, signal: AbortSignal) =>
