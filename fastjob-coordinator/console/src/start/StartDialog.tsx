@@ -64,7 +64,7 @@ function Ready({ view, onClose, param, rerun }: Omit<StartDialogProps, 'job'> & 
   const schema = useSchema(view.service ?? 'default', view.handler ?? view.name)
   const executors = useExecutors()
   const start = useAction(actions.start, 'tasks')
-  const again = useAction(actions.rerun, 'tasks')
+  const again = useAction(actions.rerun, 'tasks', 'task')
   const action = rerun ? again : start
 
   // What runs if nothing is changed, and what the field has at first.

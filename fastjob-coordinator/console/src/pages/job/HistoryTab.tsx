@@ -1,7 +1,7 @@
 /** The versions of a job: who changed what, field by field, and back to an earlier one. */
 import { useState } from 'react'
 import { actions, itemsOf, useAction, useJobVersions } from '../../api/queries'
-import type { FieldChange, JobVersion, JobView, Json } from '../../api/types'
+import type { FieldChange, JobView, Json, VersionView } from '../../api/types'
 import { useI18n } from '../../i18n'
 import { Button, Confirm, ErrorCard, JsonView, Skeleton, Time, toast } from '../../ui'
 import { fullName } from '../task/shards'
@@ -60,7 +60,7 @@ export function HistoryTab({ job }: { job: JobView }) {
 
 interface VersionProps {
   job: string
-  version: JobVersion
+  version: VersionView
   current: boolean
   onRestore: () => void
 }
@@ -70,14 +70,19 @@ function Version({ job, version, current, onRestore }: VersionProps) {
   const words = t.job.history
   const [definition, setDefinition] = useState<object | null>(null)
   const by = version.origin === 'code' ? words.byCode : words.byApi
-  const what = version.changes.length === 0 ? words.first : say(words.changes, { n: version.changes.length })
+  // Later versions without changes differ in who owns them, or are the oldest that is kept.
+  const what =
+    version.changes.length > 0
+      ? say(words.changes, { n: version.changes.length })
+      : version.revision === 1 && words.first
   return (
     <li>
       <div className="version-head">
         <b>{say(words.revision, { revision: String(version.revision) })}</b>
         {current && <span className="tag">{words.now}</span>}
         <span className="grey">
-          <Time at={version.saved_at} /> · {by} · {what}
+          <Time at={version.saved_at} /> · {by}
+          {what && ` · ${what}`}
         </span>
         <span className="end">
           <Button

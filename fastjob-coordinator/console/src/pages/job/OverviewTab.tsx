@@ -21,9 +21,11 @@ export function OverviewTab({ job }: { job: JobView }) {
   const total = stats.data?.total
   const ran = total ? total.succeeded + total.failed + total.stopped : 0
   const open = job.activity
+  // Not known is not none.
+  const counted = (n: number | null | undefined) => (typeof n === 'number' ? f.n(n) : '–')
   const tasks = (state: string) => (
     <Link className="link" to="/tasks" search={{ job: name, state: [state] }}>
-      {f.n((state === 'running' ? open?.running : open?.queued) ?? 0)}
+      {counted(state === 'running' ? open?.running : open?.queued)}
     </Link>
   )
   return (

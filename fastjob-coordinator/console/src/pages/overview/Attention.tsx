@@ -72,7 +72,7 @@ function Line({ item }: { item: Item }) {
   const { t, say } = useI18n()
   const why = (t.overview.why as Record<string, string>)[item.kind] ?? '{message}'
   const words = say(why, { message: item.message })
-  const name = item.job ?? item.executor ?? item.service ?? item.kind
+  const name = jobOf(item) ?? item.executor ?? item.service ?? item.kind
   const beside =
     item.kind === 'alarm_given_up' && !item.job
       ? t.overview.need.channel
@@ -100,9 +100,14 @@ function Line({ item }: { item: Item }) {
   )
 }
 
+/** The name of its job, which comes as `service.name`. */
+function jobOf({ job, service }: Item): string | null {
+  return job && service && job.startsWith(`${service}.`) ? job.slice(service.length + 1) : job
+}
+
 /** Where its name leads. */
 function placeOf(item: Item): string {
-  if (item.job) return paths.job(item.job, item.service ?? undefined)
+  if (item.job) return paths.job(item.job)
   if (item.kind === 'alarm_given_up') return '/alarms'
   return item.kind === 'store' || item.kind === 'clock' ? '/cluster' : '/executors'
 }
@@ -166,7 +171,7 @@ function Steps({ item }: { item: Item }) {
       </span>
     )
   }
-  const job = item.job && item.service ? `job=${encodeURIComponent(`${item.service}.${item.job}`)}&` : ''
+  const job = item.job ? `job=${encodeURIComponent(item.job)}&` : ''
   const step =
     item.kind === 'no_executor' || item.kind === 'lost_executor'
       ? link('/executors', t.overview.act.executors)

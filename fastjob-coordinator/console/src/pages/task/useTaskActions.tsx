@@ -18,8 +18,8 @@ export interface TaskActions {
 export function useTaskActions(): TaskActions {
   const { t, say } = useI18n()
   const [asked, setAsked] = useState<{ kind: 'stop' | 'again'; task: TaskView } | null>(null)
-  const stop = useAction(actions.stop, 'tasks')
-  const rerun = useAction(actions.rerun, 'tasks')
+  const stop = useAction(actions.stop, 'tasks', 'task')
+  const rerun = useAction(actions.rerun, 'tasks', 'task')
 
   const started = (answer: Started) =>
     toast.done(

@@ -35,7 +35,7 @@ export function BulkDialog({ action, what, onClose, onDone }: Props) {
     gcTime: 0,
     retry: false,
   })
-  const run = useAction(actions.bulkTasks, 'tasks')
+  const run = useAction(actions.bulkTasks, 'tasks', 'task')
   const n = dry.data?.matched ?? 0
   const failed = answer?.items.filter((item) => item.error) ?? []
   const submit = async () => {

@@ -22,7 +22,14 @@ interface Props {
 export function Rail({ search, service, filter, onRange, onPick }: Props) {
   const { t, f } = useI18n()
   const narrow = Boolean(
-    search.label || search.executor || search.cause || search.error || search.key || search.longer,
+    search.label ||
+      search.executor ||
+      search.cause ||
+      search.error ||
+      search.reason ||
+      search.key ||
+      search.longer ||
+      search.late,
   )
   const overview = useOverview(service)
   const day = new Date(Math.floor(Date.now() / 60_000) * 60_000 - 86_400_000).toISOString()
