@@ -53,7 +53,11 @@ export function TokenSearch({
   // biome-ignore lint/correctness/useExhaustiveDependencies: only typing begins a pause.
   useEffect(() => {
     if (typed === sent.current || /(^|\s)\w+:\S*$/.test(typed)) return
-    const timer = setTimeout(() => apply(tokens, typed.trim()), 350)
+    const timer = setTimeout(() => {
+      // A token that is complete, with a space behind it, is one also without Enter.
+      if (parseTokens(typed, names).tokens.length > 0) submit(typed)
+      else apply(tokens, typed.trim())
+    }, 350)
     return () => clearTimeout(timer)
   }, [typed])
   useKeys({ '/': () => input.current?.focus() })

@@ -37,10 +37,10 @@ export function AlarmsTab({ job }: { job: JobView }) {
         <ul className="plain">
           {mine.map((one) => (
             <li key={one.id}>
-              {one.channel ?? t.alarms.title} · <Time at={one.until} look="near" />{' '}
+              {one.channel ?? t.alarms.silence.everyChannel} · <Time at={one.until} look="near" />{' '}
               <span className="grey">{one.reason}</span>{' '}
               <Button look="bare" small onClick={() => end.mutateAsync([one.id]).catch(toast.failed)}>
-                {t.act.close}
+                {t.alarms.silence.end}
               </Button>
             </li>
           ))}

@@ -68,8 +68,10 @@ export default function TasksPage() {
 
   const keys = useTokenKeys()
   const names = keys.map((one) => one.key)
-  const tokens = tokensOf(own, names)
-  const apply = (next: Token[], text: string) => {
+  // Text in the error is what stands in the field as free words: as a token beside them it could not be removed.
+  const text = own.error ?? ''
+  const tokens = tokensOf({ ...own, error: undefined }, names)
+  const apply = (next: Token[], error: string) => {
     const found = searchOf(next, LISTS)
     void navigate({
       to: '/tasks',
@@ -77,14 +79,14 @@ export default function TasksPage() {
         ...(service && { service }),
         ...(own.order && { order: own.order }),
         ...found,
-        ...(text && { error: text }),
+        ...(error && { error }),
       },
     })
   }
-  const drop = (token: Token) =>
+  const drop = ({ key, value }: Token) =>
     apply(
-      tokens.filter((one) => one !== token),
-      '',
+      tokens.filter((one) => one.key !== key || one.value !== value),
+      key === 'error' ? '' : text,
     )
 
   // What is read below the first rows must not move: newer rows wait for a click.
@@ -131,7 +133,7 @@ export default function TasksPage() {
         <div className="tools">
           <TokenSearch
             tokens={tokens}
-            text=""
+            text={text}
             keys={keys}
             onChange={apply}
             placeholder={t.tasks.search}
@@ -169,12 +171,12 @@ export default function TasksPage() {
           </section>
         ) : rows.length === 0 && !list.isPending && !last?.next_cursor ? (
           <NoTasks
-            tokens={tokens}
+            tokens={tokensOf(own, names)}
             onDrop={drop}
             onAny={() =>
               apply(
                 tokens.filter((one) => one.key !== 'since' && one.key !== 'until'),
-                '',
+                text,
               )
             }
           />
