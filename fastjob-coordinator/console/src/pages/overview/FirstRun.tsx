@@ -3,11 +3,12 @@ import { itemsOf, useAbout, useExecutors, useJobs, useTasks } from '../../api/qu
 import { useI18n } from '../../i18n'
 import { Button, Code, cx, Go, Icon, paths, Status, useGo } from '../../ui'
 
-const RUST = (address: string) => `/// Says hello every ten seconds.
+const RUST = (address: string) => `use fastjob_executor::prelude::*;
+
+/// Says hello every ten seconds.
 #[job("demoJobHandler", cron = "0/10 * * * * ?")]
 struct DemoJobHandler;
 
-#[async_trait]
 impl JobHandler for DemoJobHandler {
     async fn execute(&self, ctx: &JobContext) -> JobResult {
         ctx.log(format_args!("hello, the param is {:?}", ctx.param_text()));
@@ -16,7 +17,7 @@ impl JobHandler for DemoJobHandler {
 }
 
 // and in main
-Executor::builder("demo").admin_addresses(["${address}"]).run(stop).await?;`
+Executor::builder("demo").admin_addresses(["${address}"]).run().await?;`
 
 /** Three steps of a fresh coordinator, which tick themselves off. */
 export function FirstRun({ onSkip }: { onSkip: () => void }) {
@@ -68,6 +69,7 @@ export function FirstRun({ onSkip }: { onSkip: () => void }) {
           {!executor && (
             <>
               <p>{words.connectDetail}</p>
+              <Code title={words.shell} text="cargo add fastjob-executor" />
               <Code title="src/main.rs" text={RUST(location.origin)} />
             </>
           )}
