@@ -1,10 +1,12 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { type ReactNode, useEffect, useState } from 'react'
-import { whenSignedOut } from '../api/client'
+import { session, whenSignedOut } from '../api/client'
 import { startLive } from '../api/live'
 import { useSession } from '../api/queries'
 import type { SessionView } from '../api/types'
 import { Login } from './Login'
+
+const RENEW = 10 * 60_000
 
 /** Shows the page, or the sign-in if a token is needed. On loopback without a token there is none. */
 export function Gate({ children }: { children: ReactNode }) {
@@ -15,6 +17,15 @@ export function Gate({ children }: { children: ReactNode }) {
   const locked = rejected || (data?.needed === true && !data.signed_in)
   const open = data !== undefined && !locked
   useEffect(() => (open ? startLive() : undefined), [open])
+  const renews = open && data.needed
+  useEffect(() => {
+    if (!renews) return
+    // The coordinator prolongs a session when it is asked about it.
+    const timer = setInterval(() => {
+      if (!document.hidden) void session.read()
+    }, RENEW)
+    return () => clearInterval(timer)
+  }, [renews])
   if (!data) return null
   const login = (
     <Login
