@@ -17,7 +17,7 @@ export function Gate({ children }: { children: ReactNode }) {
   const locked = rejected || (data?.needed === true && !data.signed_in)
   const open = data !== undefined && !locked
   useEffect(() => (open ? startLive() : undefined), [open])
-  const renews = open && data.needed
+  const renews = open && data?.needed === true
   useEffect(() => {
     if (!renews) return
     // The coordinator prolongs a session when it is asked about it.

@@ -24,9 +24,11 @@ export function BulkBar<Key>({
   return (
     <div className="bulk" role="toolbar" aria-label={say(t.table.selected, { n: selection.size })}>
       <span className="b nw" role="status">
-        {selection.matching && total !== undefined
-          ? say(t.table.allMatching, { n: total })
-          : say(t.table.selected, { n: selection.size })}
+        {!selection.matching
+          ? say(t.table.selected, { n: selection.size })
+          : total === undefined
+            ? t.table.allMatchingUncounted
+            : say(t.table.allMatching, { n: total })}
       </span>
       {total !== undefined && total > selection.size && !selection.matching && (
         <Button look="link" className="hide-s" onClick={() => selection.setMatching(true)}>

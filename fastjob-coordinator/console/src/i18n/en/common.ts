@@ -113,6 +113,7 @@ export const common = {
     selectRow: 'Select {name}',
     selected: { one: '{n} selected', other: '{n} selected' },
     selectMatching: { one: 'Select the {n} that matches', other: 'Select all {n} that match' },
+    allMatchingUncounted: 'All that match are selected',
     allMatching: { one: 'The {n} that matches is selected', other: 'All {n} that match are selected' },
     newer: { one: '{n} new', other: '{n} new' },
     newerSome: 'Newer rows',

@@ -116,6 +116,7 @@ export const common: Words<typeof en> = {
     selectRow: '选择 {name}',
     selected: { other: '已选 {n} 项' },
     selectMatching: { other: '选择全部 {n} 项匹配' },
+    allMatchingUncounted: '已选择全部符合条件的',
     allMatching: { other: '已选全部 {n} 项匹配' },
     newer: { other: '{n} 条新记录' },
     newerSome: '有新记录',
