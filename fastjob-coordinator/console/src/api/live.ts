@@ -45,7 +45,9 @@ const HIDDEN = 60_000
 const POLL = 5_000
 const THROTTLE = 2_000
 const tab = Math.random().toString(36).slice(2)
-const channel = 'BroadcastChannel' in globalThis ? new BroadcastChannel('fastjob-live') : null
+// Locks exist only over HTTPS and on this machine. Elsewhere each tab reads its own stream, and shares nothing.
+const channel =
+  'BroadcastChannel' in globalThis && navigator.locks ? new BroadcastChannel('fastjob-live') : null
 
 const wantedHere = new Map<string, number[]>()
 const wantedElsewhere = new Map<string, number[]>()
@@ -191,8 +193,7 @@ function begin() {
   const mine = new AbortController()
   leading = mine
   channel?.postMessage({ kind: 'ask' } satisfies Message)
-  // Locks exist only over HTTPS and on this machine; elsewhere each tab reads its own stream.
-  if (navigator.locks && channel) {
+  if (channel) {
     navigator.locks.request('fastjob-live', { signal: mine.signal }, () => lead(mine.signal)).catch(() => {})
   } else void lead(mine.signal)
 }
