@@ -23,7 +23,7 @@ export function LogFoot({ log, filter, executor, growing }: Props) {
   if (buffer.missing > 0) facts.push(say(words.missing, { n: buffer.missing }))
   if (last?.source === 'executor' && executor) facts.push(say(words.on, { executor }))
   if (last?.source === 'archive') facts.push(words.archive)
-  if (last?.source === 'tail') facts.push(words.tail)
+  if (last?.source === 'tail' && buffer.length > 0) facts.push(words.tail)
   const state =
     log.error !== null
       ? ''

@@ -84,7 +84,8 @@ async function follow(
       offset = piece.next_offset
       failures = 0
       log.buffer.append(text)
-      log.last = piece
+      // An answer without text says nothing about where the text was read.
+      log.last = text === '' && log.last ? { ...piece, source: log.last.source } : piece
       log.error = null
       log.lostSince = null
       const more = text !== '' && !piece.ended
