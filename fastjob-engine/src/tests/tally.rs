@@ -98,6 +98,7 @@ fn missed_fires_count_as_skipped_or_caught_up() {
         let (skipped, caught_up) = (tally.fires_skipped > 0, tally.fires_caught_up > 0);
         assert_eq!((skipped, caught_up), (skips, !skips), "{misfire}: {tally:?}");
         assert_eq!(tasks(&tally.tasks, "skipped"), u64::from(skips), "one task for all of them");
+        assert_eq!(story.engine.figures().ended, u64::from(skips), "pages are told as well");
     }
 }
 
