@@ -198,7 +198,7 @@ impl Ops {
         let is_counted =
             search.idle.is_none() && search.filters.are_none() && search.which.labels.is_empty();
         let total = match is_counted {
-            true => self.job_total(search.which.service.as_ref()).await,
+            true => self.job_total(search.which.service.as_ref()),
             false => None,
         };
         Ok((rows, after.map(|(service, name)| format!("{service}/{name}")), total))
