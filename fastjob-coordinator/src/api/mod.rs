@@ -43,7 +43,7 @@ use self::read::{BODY_MAX, LARGE_BODY_MAX};
 pub(crate) use self::read::{collect, json};
 pub(crate) use self::{
     problem::{Kind, Problem},
-    read::unknown_path,
+    read::{shown_path, unknown_path},
 };
 use crate::ops::{CALLS, Ops};
 
@@ -152,7 +152,8 @@ pub(crate) fn router(ops: Ops) -> Router {
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Problem {
-    Problem::new(Kind::WrongMethod, format!("{} does not support {method}", uri.path()))
+    let path = shown_path(uri.path());
+    Problem::new(Kind::WrongMethod, format!("{path} does not support {method}"))
 }
 
 async fn for_no_cache(mut response: Response) -> Response {
