@@ -129,6 +129,8 @@ pub struct Tally {
 /// Tasks of one job that ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobTally {
+    /// Its id.
+    pub id: JobId,
     /// The job.
     pub job: Arc<Job>,
     /// Tasks that ended, in the order of [`TASK_ENDS`].
@@ -210,6 +212,7 @@ impl Tally {
         self.count().tasks[index] += 1;
         let Some(job) = job.filter(|_| self.counts_jobs) else { return };
         let of_job = self.jobs.entry(id).or_insert_with(|| JobTally {
+            id,
             job: Arc::clone(job),
             tasks: [0; TASK_ENDS.len()],
             run_ms: 0,
