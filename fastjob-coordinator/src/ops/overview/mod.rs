@@ -108,7 +108,7 @@ impl Ops {
     /// The last survey of this node, or a new one.
     async fn surveyed_here(&self) -> Result<Arc<Surveyed>, Error> {
         let ops = self.clone();
-        self.overviews.here.get(async move { Ok(ops.survey_here().await) }).await
+        self.overviews.here.get(async move { Ok::<_, Error>(ops.survey_here().await) }).await
     }
 
     async fn compute(&self) -> Result<Whole, Error> {
