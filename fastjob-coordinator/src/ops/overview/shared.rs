@@ -11,6 +11,8 @@ use super::{Error, fresh, too_slow};
 
 /// How long a caller waits for a computation.
 const TURN: Duration = Duration::from_secs(10);
+/// How long a computation may take.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The last result, and the computation of the next one: one at a time, which goes on if all who
 /// asked for it have left.
@@ -106,7 +108,9 @@ impl<T: Send + Sync + 'static> Shared<T> {
         let shared = self.clone();
         tokio::spawn(async move {
             let begun = Instant::now();
-            let outcome = work.await.map(Arc::new).map_err(|err| {
+            let outcome = tokio::time::timeout(LIMIT, work).await;
+            let outcome = outcome.unwrap_or_else(|_| Err(too_slow())).map(Arc::new);
+            let outcome = outcome.map_err(|err| {
                 let source = &err as &(dyn std::error::Error + 'static);
                 tracing::warn!(err = source, "could not compute what happens at the moment");
                 err.to_string()
