@@ -2,8 +2,8 @@
 //!
 //! A page gets `counts` first, and again when they change; `changed` when lists are outdated; and
 //! `task` for each task that it shows, at once and when that changes. When the server stops, or the
-//! session of its browser is over, it gets `bye`, and the stream ends: it connects again. Nothing is lost with a connection, because the first
-//! events say everything.
+//! session of its browser is over, it gets `bye`, and the stream ends: it connects again. Nothing is
+//! lost with a connection, because the first events say everything.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 

@@ -72,8 +72,8 @@ pub(crate) fn longest_body(method: &Method, path: &str) -> usize {
 #[derive(Clone, Debug)]
 pub(crate) struct Stopping(pub(crate) CancellationToken);
 
-/// Attached to a request of a browser that shows its cookie: endless responses end at this instant, when
-/// the cookie has expired. The browser asks again, with the cookie that it has then.
+/// Attached to a request of a browser that shows its cookie: endless responses end at this instant,
+/// when the cookie has expired. The browser asks again, with the cookie that it has then.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SessionEnd(pub(crate) Instant);
 

@@ -20,7 +20,7 @@ use crate::api::{Kind, Problem, shown_path, unknown_path};
 /// Bytes of a nonce.
 const NONCE: usize = 16;
 
-/// The deepest path that gets the page, which each level makes longer. Its own paths have fewer.
+/// Levels of the deepest path that gets the page, which each of them makes longer.
 const LEVELS: usize = 8;
 
 /// What a browser may load and do for the page. `style-src` gets the nonce.

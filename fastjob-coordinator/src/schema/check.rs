@@ -283,7 +283,7 @@ impl<'s> Check<'s> {
         verdict
     }
 
-    /// Checks a field. If the list of problems `is_full`, what is meant by an unknown one is not said.
+    /// Checks a field. If the list of problems `is_full`, nothing is suggested for an unknown one.
     fn field(
         &mut self,
         rules: &'s ObjectRules,

@@ -79,7 +79,10 @@ async fn many_jobs_are_changed_in_parts_and_an_error_says_what_is_left() {
 async fn starts_without_a_key_are_not_to_be_repeated_after_an_error() {
     let jobs: Vec<_> = (0..600).map(|n| job(&format!("j{n}"))).collect();
     for (key, hint) in [
-        (Vec::new(), "started 500 jobs before this error, and 100 jobs may not have been started: a"),
+        (
+            Vec::new(),
+            "started 500 jobs before this error, and 100 jobs may not have been started: a",
+        ),
         (vec!["--key", "k"], "100 jobs may not have been started: repeat the command"),
     ] {
         let fake =
