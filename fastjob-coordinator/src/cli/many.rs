@@ -123,8 +123,8 @@ impl Words {
                         let done = self.count(sum.done);
                         format!(
                             "{past} {done} before this error, and {left} may not have been {past}: \
-                             a repeated command would {} them all once more. With --key, it is safe \
-                             to repeat",
+                             a repeated command would {} them all once more. A command that had \
+                             --key from the beginning is safe to repeat",
                             self.verb
                         )
                     }
