@@ -16,6 +16,7 @@ pub(crate) fn start(address: SocketAddr, data: &Path) -> Result<(), Unread> {
     };
     say(format_args!(
         r#"FastJob runs on {url}, a coordinator and an executor in one process.
+Open it in a browser: that is the console.
 
   job      schedule           what it does
   tick     cron, every 5 s    reports which fire it was started for
