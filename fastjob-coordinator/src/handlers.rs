@@ -6,7 +6,7 @@
 //! room is not checked.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -47,6 +47,8 @@ struct Inner {
 struct Known {
     sessions: HashMap<SessionId, Session>,
     handlers: HashMap<Key, Handler>,
+    /// The services of handlers that have schemas, and some whose handlers had one.
+    services: HashSet<ServiceName>,
     schemas: HashMap<Digest, Arc<Kept>>,
     bytes: usize,
     /// Handlers without an executor that have a last schema, the oldest first.
@@ -121,7 +123,7 @@ impl Handlers {
         let mut known = self.lock();
         // Those that another message of the session has replaced.
         known.sweep();
-        self.count(&known);
+        self.count(&mut known);
         drop(known);
         if let Some((handler, why)) = ignored.first() {
             tracing::warn!(session = id.0, handler, %why, count = ignored.len(),
@@ -160,12 +162,17 @@ impl Handlers {
         }
         drop(session);
         known.sweep();
-        self.count(&known);
+        self.count(&mut known);
     }
 
     /// Whether any schema is known.
     pub(crate) fn have_schemas(&self) -> bool {
         self.0.count.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether a handler of this service may have a schema. If not, none has.
+    pub(crate) fn may_have_schemas(&self, service: &ServiceName) -> bool {
+        self.have_schemas() && self.lock().services.contains(service)
     }
 
     /// The schemas of a handler: a param has to fit one of them. None, if one of its executors has
@@ -191,7 +198,8 @@ impl Handlers {
         most.or(handler.last.as_ref().map(|(_, kept)| kept)).map(Arc::clone)
     }
 
-    fn count(&self, known: &Known) {
+    fn count(&self, known: &mut Known) {
+        known.forget_services();
         self.0.count.store(known.schemas.len(), Ordering::Relaxed);
     }
 
@@ -235,6 +243,9 @@ impl Known {
         let kept = self.keep(kept)?;
         let session = self.sessions.get_mut(&id).ok_or(Ignored::NoHandler)?;
         let before = session.schemas.insert(name, Arc::clone(&kept));
+        if !self.services.contains(&key.0) {
+            self.services.insert(key.0.clone());
+        }
         if let Some(handler) = self.handlers.get_mut(&key) {
             if let Some(before) = before {
                 handler.drop_one(&before);
@@ -285,6 +296,17 @@ impl Known {
         {
             self.handlers.remove(&oldest);
         }
+    }
+
+    /// Forgets the services without schemas, once there are so many that there must be some.
+    fn forget_services(&mut self) {
+        if self.services.len() <= self.handlers.len() {
+            return;
+        }
+        let has_schema = |handler: &Handler| handler.last.is_some() || !handler.schemas.is_empty();
+        let with = self.handlers.iter().filter(|(_, handler)| has_schema(handler));
+        let with: HashSet<_> = with.map(|((service, _), _)| service).collect();
+        self.services.retain(|service| with.contains(service));
     }
 
     /// Forgets the schemas that no handler has any longer.

@@ -267,6 +267,7 @@ pub(crate) async fn run(
             if around.carry_out(&mut effects, &share) == Err(Refused) {
                 return around.lease;
             }
+            around.count(&mut engine, &held);
             // The sessions encode one slice while the engine decides about the next.
             tokio::task::yield_now().await;
             if ending.lost.is_cancelled() {
@@ -303,12 +304,13 @@ pub(crate) async fn run(
         }
         engine.handle(now, Event::Tick, &mut effects);
         engine.flush(&mut effects);
-        around.count(&mut engine, &held);
         if around.carry_out(&mut effects, &share) == Err(Refused) {
             // The engine assumes that its effects were applied, so it must not decide anything
             // else.
             return around.lease;
         }
+        // What was refused has not happened, and does not count.
+        around.count(&mut engine, &held);
     }
     // Changes that wait are carried out: an engine that ended first could not say that they were not.
     let settled = pause(engine.settles_in(around.clock.now()));
@@ -321,10 +323,10 @@ pub(crate) async fn run(
         return around.lease;
     }
     engine.retire(around.clock.now(), &mut effects);
-    around.count(&mut engine, &held);
     if around.carry_out(&mut effects, &share) == Err(Refused) {
         return around.lease;
     }
+    around.count(&mut engine, &held);
     while !engine.is_written() {
         let next = tokio::select! {
             () = ending.lost.cancelled() => return around.lease,

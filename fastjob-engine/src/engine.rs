@@ -72,8 +72,8 @@ impl Config {
     }
 }
 
-/// How many tasks have ended since the engine started. Tasks that were skipped when they were
-/// planned are left out.
+/// How many tasks have ended since the engine started, with those that were skipped when they were
+/// planned.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct EndedTasks {
     pub(crate) all: u64,

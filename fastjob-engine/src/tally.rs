@@ -96,6 +96,10 @@ pub struct Tally {
     pub fires_caught_up: u64,
     /// Missed fires that were skipped.
     pub fires_skipped: u64,
+    /// Planned fires that were cancelled, because their job was changed or deleted before they were
+    /// sent. Their tasks leave no trace: created tasks are those that ended, are open, or were
+    /// cancelled.
+    pub fires_cancelled: u64,
     /// Tasks that were created to run, in the order of [`Cause::ALL`].
     pub created: [u64; Cause::ALL.len()],
     /// Fires and children that were recorded as skipped, because a limit of open tasks was reached.
@@ -125,6 +129,8 @@ pub struct Tally {
 /// Tasks of one job that ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobTally {
+    /// Its id.
+    pub id: JobId,
     /// The job.
     pub job: Arc<Job>,
     /// Tasks that ended, in the order of [`TASK_ENDS`].
@@ -195,7 +201,7 @@ impl Tally {
     }
 
     /// Counts a task that ended with this attempt; without one if it never had any that could run.
-    pub(crate) fn task_ended(
+    fn task_ended(
         &mut self,
         state: TaskState,
         job: Option<&Arc<Job>>,
@@ -206,6 +212,7 @@ impl Tally {
         self.count().tasks[index] += 1;
         let Some(job) = job.filter(|_| self.counts_jobs) else { return };
         let of_job = self.jobs.entry(id).or_insert_with(|| JobTally {
+            id,
             job: Arc::clone(job),
             tasks: [0; TASK_ENDS.len()],
             run_ms: 0,
@@ -246,6 +253,19 @@ impl Engine {
     /// What it has done since its tally was last cleared.
     pub fn tally(&mut self) -> &mut Tally {
         &mut self.tally
+    }
+
+    /// Counts a task that ended with this attempt, for metrics and for pages; without one if it never
+    /// had any that could run.
+    pub(crate) fn count_ended(
+        &mut self,
+        state: TaskState,
+        job: JobId,
+        last: Option<&EndedAttempt>,
+    ) {
+        self.ended.all += 1;
+        self.ended.failed += u64::from(state == TaskState::Failed);
+        self.tally.task_ended(state, self.catalog.job(job), job, last);
     }
 
     /// Counts tasks by job from now on.

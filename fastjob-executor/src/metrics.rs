@@ -145,7 +145,7 @@ pub struct MetricsSnapshot {
     pub sessions_opened: u64,
     /// Connections that failed or were interrupted, each followed by another attempt.
     pub sessions_failed: u64,
-    /// Bytes that attempts logged and that were written, or are about to be.
+    /// Bytes that attempts logged and that were written.
     pub log_bytes: u64,
     /// Bytes that attempts logged and that are lost: the log is full, its file could not be written,
     /// or the disk is too slow.

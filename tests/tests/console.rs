@@ -1,8 +1,8 @@
 //! The console in a browser: the Playwright tests of `fastjob-coordinator/console`, against a real
 //! coordinator with executors, jobs and a history.
 //!
-//! They need Node.js, the packages of the console (`npm ci`) and Chromium, which `scripts/test`
-//! installs where it can. Where one is missing, this says so and passes; with
+//! They need Node.js 20.19 or later, the packages of the console (`npm ci`) and Chromium; `scripts/test`
+//! installs the last two where it can. Where one is missing, this says so and passes; with
 //! `FASTJOB_REQUIRE_BROWSER=1` it fails. Screenshots and traces of failures are in `target/screens`.
 //!
 //! The tests get:
@@ -55,6 +55,16 @@ fn has(program: &str) -> bool {
     version.is_ok_and(|version| version.status.success())
 }
 
+/// Whether Vite supports this version of Node.js: 20.19 or later, but not 21, and not 22 before 22.12.
+/// `scripts/node.sh` has the same check.
+fn has_node() -> bool {
+    const CHECK: &str = "const [major, minor] = process.versions.node.split('.').map(Number); \
+        const fits = major === 20 ? minor >= 19 : major === 22 ? minor >= 12 : major > 22; \
+        process.exit(fits ? 0 : 1);";
+    let checked = Command::new("node").args(["-e", CHECK]).output();
+    checked.is_ok_and(|checked| checked.status.success())
+}
+
 fn chromium() -> Option<String> {
     let given = std::env::var("CONSOLE_CHROMIUM").ok().filter(|path| !path.is_empty());
     let known = || CHROMIUM.iter().find(|path| Path::new(path).exists());
@@ -64,8 +74,8 @@ fn chromium() -> Option<String> {
 /// What the tests need and this machine does not have.
 fn missing() -> Vec<&'static str> {
     let mut missing = Vec::new();
-    if !has("node") || !has("npx") {
-        missing.push("Node.js with npm (on Debian: apt-get install nodejs npm)");
+    if !has_node() || !has("npx") {
+        missing.push("Node.js 20.19 or 22.12 or later, with npm");
     }
     if !console().join("node_modules/@playwright/test").exists() {
         missing.push("the console's packages (in fastjob-coordinator/console: npm ci)");

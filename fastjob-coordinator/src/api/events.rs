@@ -1,9 +1,9 @@
 //! What happens, as server-sent events for a live page.
 //!
 //! A page gets `counts` first, and again when they change; `changed` when lists are outdated; and
-//! `task` for each task that it shows, at once and when that changes. When the server stops, it gets
-//! `bye`, and the stream ends: it connects again. Nothing is lost with a connection, because the first
-//! events say everything.
+//! `task` for each task that it shows, at once and when that changes. When the server stops, or the
+//! session of its browser is over, it gets `bye`, and the stream ends: it connects again. Nothing is
+//! lost with a connection, because the first events say everything.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use axum::{
 use futures_util::{Stream, StreamExt, stream};
 use serde::Serialize;
 
-use super::{Field, Kind, Problem, Stopping, read::Params};
+use super::{Field, Kind, Problem, Until, read::Params};
 use crate::{
     bounds::Bounds,
     ops::{Ops, PageEvent, Watcher},
@@ -31,7 +31,7 @@ const RETRY: Duration = Duration::from_secs(2);
 pub(super) async fn follow(
     State(ops): State<Ops>,
     query: Params,
-    stopping: Option<Extension<Stopping>>,
+    until: Until,
     bounds: Option<Extension<Bounds>>,
 ) -> Result<Response, Problem> {
     let (tasks, service) = query.read(|q| (q.texts("tasks"), q.text("service")))?;
@@ -45,8 +45,7 @@ pub(super) async fn follow(
     });
     let place = place.transpose()?;
     let watcher = ops.watch(&tasks, service)?;
-    let stopping = stopping.map(|Extension(stopping)| stopping);
-    let events = events(watcher, stopping).map(move |event| {
+    let events = events(watcher, until).map(move |event| {
         let _place = &place;
         Ok::<_, Infallible>(event)
     });
@@ -62,14 +61,14 @@ fn id(text: &str) -> Result<i64, Problem> {
     })
 }
 
-/// The events of a page, until the server stops.
-fn events(watcher: Watcher, stopping: Option<Stopping>) -> impl Stream<Item = Event> + Send {
-    let begin = (Some(watcher), stopping, true);
-    stream::unfold(begin, |(watcher, stopping, is_first)| async move {
+/// The events of a page, until the server stops or the session is over.
+fn events(watcher: Watcher, until: Until) -> impl Stream<Item = Event> + Send {
+    let begin = (Some(watcher), until, true);
+    stream::unfold(begin, |(watcher, until, is_first)| async move {
         let mut watcher = watcher?;
         let next = tokio::select! {
             biased;
-            () = stopped(stopping.as_ref()) => None,
+            () = until.reached() => None,
             next = watcher.next() => next,
         };
         let event = match &next {
@@ -80,17 +79,10 @@ fn events(watcher: Watcher, stopping: Option<Stopping>) -> impl Stream<Item = Ev
         };
         let event = if is_first { event.retry(RETRY) } else { event };
         let watcher = next.is_some().then_some(watcher);
-        Some((event, (watcher, stopping, false)))
+        Some((event, (watcher, until, false)))
     })
 }
 
 fn named(name: &str, data: &impl Serialize) -> Event {
     Event::default().event(name).data(serde_json::to_string(data).unwrap_or_default())
-}
-
-async fn stopped(stopping: Option<&Stopping>) {
-    match stopping {
-        Some(Stopping(stop)) => stop.cancelled().await,
-        None => std::future::pending().await,
-    }
 }

@@ -5,8 +5,8 @@
 //!
 //! A follower gets a `log` event for each piece and an `end` event after the last one. The id of
 //! each event is the position at which to resume after a lost connection. If the log becomes
-//! unreadable, the stream ends with a `problem` event. When the server stops, the stream ends
-//! without an event.
+//! unreadable, the stream ends with a `problem` event. When the server stops, or the session of the
+//! browser that reads it is over, the stream ends without an event.
 //!
 //! A stream covers one attempt: it does not continue with a retry or with the next shard.
 
@@ -25,7 +25,7 @@ use http::{HeaderMap, header::ACCEPT};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
-    Kind, Problem, Stopping,
+    Kind, Problem, Until,
     read::{Id, Params, Room},
 };
 use crate::{
@@ -47,7 +47,7 @@ pub(super) async fn show(
     Id(task): Id,
     query: Params,
     headers: HeaderMap,
-    stopping: Option<Extension<Stopping>>,
+    until: Until,
     bounds: Option<Extension<Bounds>>,
     room: Room<PIECE_MIB>,
 ) -> Result<Response, Problem> {
@@ -56,7 +56,6 @@ pub(super) async fn show(
         let offset = q.number("offset").unwrap_or(0);
         (choice, offset, q.number::<u32>("limit"), q.duration("wait", WAIT_MAX))
     })?;
-    let stopping = stopping.map(|Extension(stopping)| stopping);
     if !wants_events(&headers) {
         let first = ops.task_log(task, choice, offset, limit).await?;
         let Some(wait) = wait.filter(|_| first.text.is_empty() && !first.ended) else {
@@ -69,7 +68,7 @@ pub(super) async fn show(
         tokio::select! {
             // The item is not used: the log, of this attempt or a retry, is read again below.
             _ = follower.next() => {}
-            () = stopped(stopping.as_ref()) => {}
+            () = until.reached() => {}
             () = tokio::time::sleep(wait) => {}
         }
         return Ok(Json(ops.task_log(task, choice, offset, limit).await?).into_response());
@@ -83,7 +82,7 @@ pub(super) async fn show(
     // Each piece is counted when it is sent.
     drop(room);
     let follower = ops.follow(task, &first, limit);
-    let events = follow(first, follower, stopping);
+    let events = follow(first, follower, until);
     let events = events.map(move |event| {
         let _place = &place;
         Ok::<_, Infallible>(event.into_sse())
@@ -184,49 +183,42 @@ enum Next {
 fn follow<R, F>(
     first: LogView,
     follower: Follower<R>,
-    stopping: Option<Stopping>,
+    until: Until,
 ) -> impl Stream<Item = LogEvent> + Send
 where
     R: Fn(u64, Option<u32>) -> F + Send + Sync + 'static,
     F: Future<Output = Result<LogView, ops::Error>> + Send + 'static,
 {
-    let begin = (Next::Piece(first), follower, stopping);
-    stream::unfold(begin, |(mut next, mut follower, stopping)| async move {
+    let begin = (Next::Piece(first), follower, until);
+    stream::unfold(begin, |(mut next, mut follower, until)| async move {
         loop {
             next = match next {
                 Next::Piece(piece) => {
                     let after = if piece.ended { Next::End } else { Next::Read };
                     if !piece.text.is_empty() {
-                        return Some((LogEvent::Piece(piece), (after, follower, stopping)));
+                        return Some((LogEvent::Piece(piece), (after, follower, until)));
                     }
                     after
                 }
                 Next::Read => {
                     let read = tokio::select! {
                         biased;
-                        () = stopped(stopping.as_ref()) => return None,
+                        () = until.reached() => return None,
                         read = follower.next() => read,
                     };
                     match read {
                         Ok(piece) => Next::Piece(piece),
                         Err(err) => {
                             let event = LogEvent::Problem(err.into());
-                            return Some((event, (Next::Over, follower, stopping)));
+                            return Some((event, (Next::Over, follower, until)));
                         }
                     }
                 }
-                Next::End => return Some((LogEvent::End, (Next::Over, follower, stopping))),
+                Next::End => return Some((LogEvent::End, (Next::Over, follower, until))),
                 Next::Over => return None,
             }
         }
     })
-}
-
-async fn stopped(stopping: Option<&Stopping>) {
-    match stopping {
-        Some(Stopping(stop)) => stop.cancelled().await,
-        None => std::future::pending().await,
-    }
 }
 
 #[cfg(test)]
@@ -234,7 +226,10 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::ops::{Feeds, LogKey};
+    use crate::{
+        api::{SessionEnd, Stopping},
+        ops::{Feeds, LogKey},
+    };
 
     fn piece(offset: u64, text: &str, ended: bool) -> LogView {
         let next_offset = offset + text.len() as u64;
@@ -267,13 +262,13 @@ mod tests {
         Follower::after(first, Feeds::default(), log, None, move |offset, _| read(offset))
     }
 
-    async fn all<R, F>(first: LogView, read: R, stopping: Option<Stopping>) -> Vec<LogEvent>
+    async fn all<R, F>(first: LogView, read: R) -> Vec<LogEvent>
     where
         R: Fn(u64) -> F + Send + Sync + 'static,
         F: Future<Output = Result<LogView, ops::Error>> + Send + 'static,
     {
         let follower = after(&first, read);
-        follow(first, follower, stopping).collect().await
+        follow(first, follower, Until::default()).collect().await
     }
 
     #[tokio::test(start_paused = true)]
@@ -287,7 +282,7 @@ mod tests {
                 other => Err(ops::Error::NotFound(other.to_string())),
             }
         };
-        let events = all(piece(0, "ab", false), read, None).await;
+        let events = all(piece(0, "ab", false), read).await;
         let expected = [
             LogEvent::Piece(piece(0, "ab", false)),
             LogEvent::Piece(piece(2, "cde", false)),
@@ -299,7 +294,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_log_that_becomes_unreadable_is_a_problem() {
         let read = |_| async { Err(ops::Error::Unavailable("it is gone".into())) };
-        let events = all(piece(0, "", false), read, None).await;
+        let events = all(piece(0, "", false), read).await;
         assert_eq!(events, [LogEvent::Problem(Problem::new(Kind::Unavailable, "it is gone"))]);
     }
 
@@ -307,14 +302,26 @@ mod tests {
     async fn following_ends_when_the_server_stops() {
         let stop = CancellationToken::new();
         let read = |offset: u64| async move { Ok(piece(offset, "", false)) };
-        let stopping = Some(Stopping(stop.clone()));
+        let until = Until { stopping: Some(Stopping(stop.clone())), session: None };
         let first = piece(0, "a", false);
         let follower = after(&first, read);
-        let mut events = std::pin::pin!(follow(first, follower, stopping));
+        let mut events = std::pin::pin!(follow(first, follower, until));
         assert!(events.next().await.is_some());
         assert!(tokio::time::timeout(Duration::from_secs(30), events.next()).await.is_err());
         stop.cancel();
         assert_eq!(events.next().await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn following_ends_when_the_session_is_over() {
+        let read = |offset: u64| async move { Ok(piece(offset, "", false)) };
+        let end = tokio::time::Instant::now() + Duration::from_secs(3600);
+        let until = Until { stopping: None, session: Some(SessionEnd(end)) };
+        let first = piece(0, "", false);
+        let follower = after(&first, read);
+        let mut events = std::pin::pin!(follow(first, follower, until));
+        assert_eq!(events.next().await, None);
+        assert!(end.elapsed() < Duration::from_secs(1) && tokio::time::Instant::now() >= end);
     }
 
     #[test]

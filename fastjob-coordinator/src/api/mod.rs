@@ -26,14 +26,16 @@ mod stats;
 mod tasks;
 mod version;
 
-use std::sync::LazyLock;
+use std::{convert::Infallible, sync::LazyLock};
 
 use axum::{
     Router,
+    extract::FromRequestParts,
     response::Response,
     routing::{MethodRouter, delete, get, post},
 };
-use http::{HeaderValue, Method, Uri, header};
+use http::{HeaderValue, Method, Uri, header, request::Parts};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::node_calls::CALL_MAX;
@@ -43,7 +45,7 @@ use self::read::{BODY_MAX, LARGE_BODY_MAX};
 pub(crate) use self::read::{collect, json};
 pub(crate) use self::{
     problem::{Kind, Problem},
-    read::unknown_path,
+    read::{shown_path, unknown_path},
 };
 use crate::ops::{CALLS, Ops};
 
@@ -69,6 +71,48 @@ pub(crate) fn longest_body(method: &Method, path: &str) -> usize {
 /// Attached to every accepted request: endless responses end when it is cancelled.
 #[derive(Clone, Debug)]
 pub(crate) struct Stopping(pub(crate) CancellationToken);
+
+/// Attached to a request of a browser that shows its cookie: endless responses end at this instant,
+/// when the cookie has expired. The browser asks again, with the cookie that it has then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SessionEnd(pub(crate) Instant);
+
+/// When an endless response ends: the server stops, or the session of the browser is over.
+#[derive(Clone, Debug, Default)]
+struct Until {
+    stopping: Option<Stopping>,
+    session: Option<SessionEnd>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Until {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let stopping = parts.extensions.get::<Stopping>().cloned();
+        Ok(Self { stopping, session: parts.extensions.get::<SessionEnd>().copied() })
+    }
+}
+
+impl Until {
+    async fn reached(&self) {
+        let stopped = async {
+            match &self.stopping {
+                Some(Stopping(stop)) => stop.cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
+        let expired = async {
+            match self.session {
+                Some(SessionEnd(at)) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stopped => {}
+            () = expired => {}
+        }
+    }
+}
 
 /// Attached to a request that has passed the guard. Health checks are answered without it.
 #[derive(Clone, Copy, Debug)]
@@ -152,7 +196,8 @@ pub(crate) fn router(ops: Ops) -> Router {
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Problem {
-    Problem::new(Kind::WrongMethod, format!("{} does not support {method}", uri.path()))
+    let path = shown_path(uri.path());
+    Problem::new(Kind::WrongMethod, format!("{path} does not support {method}"))
 }
 
 async fn for_no_cache(mut response: Response) -> Response {

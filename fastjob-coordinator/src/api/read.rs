@@ -5,7 +5,7 @@
 
 mod filter;
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{borrow::Cow, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
@@ -36,6 +36,9 @@ pub(crate) const LARGE_BODY_MAX: usize = 8 * 1024 * 1024;
 const PAST_MAX: usize = 32 * 1024 * 1024;
 /// Longest time that a body may take.
 const BODY_TIME: Duration = Duration::from_secs(30);
+
+/// Maximum number of characters of a path in an answer.
+const PATH_SHOWN: usize = 200;
 
 /// The path of a job: its name, or `service.name`.
 pub(super) struct Name(pub(super) String);
@@ -387,8 +390,17 @@ fn is_json(media: &[u8]) -> bool {
 
 /// The response for an unknown path.
 pub(crate) fn unknown_path(path: &str) -> axum::response::Response {
+    let path = shown_path(path);
     let detail = format!("no resource has the path {path}; there are {}", *super::PATHS);
     Problem::new(Kind::UnknownPath, detail).into_response()
+}
+
+/// A path for an answer, which shows the beginning of a long one.
+pub(crate) fn shown_path(path: &str) -> Cow<'_, str> {
+    match path.char_indices().nth(PATH_SHOWN) {
+        Some((end, _)) => format!("{}…", &path[..end]).into(),
+        None => path.into(),
+    }
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ pub(super) struct Words {
     pub(super) verb: &'static str,
     pub(super) past: &'static str,
     pub(super) noun: &'static str,
+    /// Whether the command may be repeated: what was done before is not done twice.
+    pub(super) repeats: bool,
 }
 
 /// What became of a job or a task.
@@ -112,10 +114,21 @@ impl Words {
         match failed {
             Some(mut failure) => {
                 let left = self.count(sum.matched - sum.done - sum.failed);
-                failure.hint(format!(
-                    "because of this error, {left} may not have been {}: repeat the command",
-                    self.past
-                ));
+                let past = self.past;
+                failure.hint(match self.repeats {
+                    true => format!(
+                        "because of this error, {left} may not have been {past}: repeat the command"
+                    ),
+                    false => {
+                        let done = self.count(sum.done);
+                        format!(
+                            "{past} {done} before this error, and {left} may not have been {past}: \
+                             a repeated command would {} them all once more. A command that had \
+                             --key from the beginning is safe to repeat",
+                            self.verb
+                        )
+                    }
+                });
                 Err(failure.into())
             }
             None if sum.failed + sum.not_done > 0 => Err(Error::Reported),

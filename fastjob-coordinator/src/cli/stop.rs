@@ -17,7 +17,7 @@ use super::{
 /// Most tasks of one command.
 const MOST: usize = 10_000;
 
-const WORDS: Words = Words { verb: "stop", past: "stopped", noun: "task" };
+const WORDS: Words = Words { verb: "stop", past: "stopped", noun: "task", repeats: true };
 
 #[derive(Args)]
 pub(super) struct Stop {

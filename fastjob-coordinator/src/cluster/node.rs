@@ -140,6 +140,7 @@ impl Node {
             .copied()
             .collect();
         for lease in lost {
+            self.keeper.metrics.leases.lost.fetch_add(1, Relaxed);
             self.keeper.engines.remove(lease);
             self.ending.remove(&lease);
         }
@@ -237,7 +238,6 @@ impl Node {
                     // The end of an engine that was not asked to end is handled as usual.
                     Some(Engine::Ended(lease)) if left.remove(&lease) => {
                         tracing::info!(partition = lease.partition.0, "partition released");
-                        self.keeper.metrics.leases.released.fetch_add(1, Relaxed);
                         self.give_back(lease).await;
                     }
                     Some(Engine::Ended(_)) | None => {}
@@ -299,9 +299,19 @@ impl Node {
         let lease = self.tasks.remove(&id)?;
         // Drops its handle, so that requests to it fail at once.
         self.keeper.engines.remove(lease);
-        self.ending.remove(&lease);
+        // Nothing if another node has taken it over: then it was counted when that was seen.
+        let held = self.ending.remove(&lease);
+        let leases = &self.keeper.metrics.leases;
         let why = match ended {
-            Ok((_, Ok(_))) => return Some(Engine::Ended(lease)),
+            Ok((_, Ok(_))) => {
+                if let Some(ending) = held {
+                    // Also if that took longer than `RETIRE`: then the next view gives it back.
+                    let is_released = ending.retire.is_cancelled() && self.may_act();
+                    let count = if is_released { &leases.released } else { &leases.lost };
+                    count.fetch_add(1, Relaxed);
+                }
+                return Some(Engine::Ended(lease));
+            }
             // Another node may be able to load it, for example one of a newer release.
             Ok((_, Err(err))) => {
                 let why = chain(&err);
@@ -326,7 +336,9 @@ impl Node {
                 format!("its engine panicked: {why}")
             }
         };
-        self.keeper.metrics.leases.failed.fetch_add(1, Relaxed);
+        if held.is_some() {
+            leases.failed.fetch_add(1, Relaxed);
+        }
         self.leave_to_others(lease, why).await;
         Some(Engine::Failed(lease))
     }

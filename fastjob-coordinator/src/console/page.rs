@@ -15,10 +15,13 @@ use http::{
 };
 
 use super::files::{Found, Shared};
-use crate::api::{Kind, Problem, unknown_path};
+use crate::api::{Kind, Problem, shown_path, unknown_path};
 
 /// Bytes of a nonce.
 const NONCE: usize = 16;
+
+/// Levels of the deepest path that gets the page, which each of them makes longer.
+const LEVELS: usize = 8;
 
 /// What a browser may load and do for the page. `style-src` gets the nonce.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -50,8 +53,7 @@ pub(super) async fn index(State(files): State<Shared>, uri: Uri) -> Response {
         }
     };
     let nonce = STANDARD.encode(rand::random::<[u8; NONCE]>());
-    // The segments after `/console/`, of which the last one does not count for a browser either.
-    let depth = uri.path().matches('/').count().saturating_sub(2);
+    let depth = levels(&uri);
     let up = |levels: usize| vec![".."; levels].join("/");
     let console = if depth == 0 { ".".to_owned() } else { up(depth) };
     let text = text
@@ -76,10 +78,15 @@ pub(super) async fn other(files: State<Shared>, uri: Uri, headers: HeaderMap) ->
     let is_page = accepts.flat_map(|accept| accept.split(',')).any(|media| {
         media.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case("text/html"))
     });
-    if is_page && !uri.path().starts_with("/console/a/") {
+    if is_page && !uri.path().starts_with("/console/a/") && levels(&uri) <= LEVELS {
         return index(files, uri).await;
     }
     unknown_path(uri.path())
+}
+
+/// The segments after `/console/`, without the last one, which does not count for a browser either.
+fn levels(uri: &Uri) -> usize {
+    uri.path().matches('/').count().saturating_sub(2)
 }
 
 /// A file. Those of another release are not here: a page of that release loads itself again.
@@ -126,7 +133,8 @@ pub(super) async fn asset(
 }
 
 pub(super) async fn wrong_method(method: Method, uri: Uri) -> Problem {
-    Problem::new(Kind::WrongMethod, format!("{} does not support {method}", uri.path()))
+    let path = shown_path(uri.path());
+    Problem::new(Kind::WrongMethod, format!("{path} does not support {method}"))
 }
 
 /// Adds what every answer has.

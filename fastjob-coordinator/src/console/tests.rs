@@ -171,6 +171,12 @@ async fn behind_tls_the_cookie_never_travels_in_plain_text() {
     let lines = "\nHost: jobs.example\nOrigin: https://jobs.example";
     let set = set_cookie(&plain.ask(&post(lines), &body(TOKEN)).await).unwrap();
     assert!(set.ends_with("; Secure"), "{set}");
+    // A later request does not say it: the session knows.
+    let cookie = set.split(';').next().unwrap();
+    plain.clock.sleep(std::time::Duration::from_secs(13 * 3600));
+    let renewed = plain.ask(&format!("GET /console/session\n{SAME}\nCookie: {cookie}"), "").await;
+    let set = set_cookie(&renewed).unwrap();
+    assert!(set.ends_with("; Secure"), "{set}");
     let lines = "\nHost: jobs.example\nOrigin: http://jobs.example";
     let set = set_cookie(&plain.ask(&post(lines), &body(TOKEN)).await).unwrap();
     assert!(!set.contains("Secure"), "{set}");

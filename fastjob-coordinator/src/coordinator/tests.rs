@@ -204,8 +204,9 @@ async fn internal_routes_require_the_cluster_credential_which_is_valid_for_nothi
 #[tokio::test]
 async fn requests_of_nodes_are_validated_like_those_of_callers() {
     let (node, running) = Node::beside().await;
-    let save =
-        |draft: serde_json::Value| serde_json::json!({"draft": draft, "create": true}).to_string();
+    let save = |draft: serde_json::Value| {
+        serde_json::json!({"draft": draft, "create": true, "if_match": "unconditional"}).to_string()
+    };
     let alarms = save(serde_json::json!({"name": "a", "handler": "h", "alarms": ["nowhere"]}));
     let (status, said) = node.call("save-job", &alarms).await;
     assert!(said.contains("no alarm channel is named `nowhere`"), "{status} {said}");

@@ -59,7 +59,8 @@ fn a_schema_is_known_while_executors_have_it_and_after_the_last_one_has_left() {
     assert!(!handlers.have_schemas() && texts(&handlers).is_empty());
     opens(&handlers, 1, Some(MONTH));
     opens(&handlers, 2, Some(MONTH));
-    assert!(handlers.have_schemas());
+    assert!(handlers.have_schemas() && handlers.may_have_schemas(&report().0));
+    assert!(!handlers.may_have_schemas(&"other".parse().unwrap()));
     assert_eq!(texts(&handlers), [MONTH]);
     assert_eq!(handlers.lock().schemas.len(), 1, "it is kept once");
     handlers.closed(SessionId(1));

@@ -27,6 +27,7 @@ pub(crate) struct Engines {
     fires_planned: AtomicU64,
     fires_caught_up: AtomicU64,
     fires_skipped: AtomicU64,
+    fires_cancelled: AtomicU64,
     created: [AtomicU64; Cause::ALL.len()],
     over_limit: AtomicU64,
     dispatched: AtomicU64,
@@ -80,6 +81,7 @@ impl Engines {
         add(&self.fires_planned, tally.fires_planned);
         add(&self.fires_caught_up, tally.fires_caught_up);
         add(&self.fires_skipped, tally.fires_skipped);
+        add(&self.fires_cancelled, tally.fires_cancelled);
         add_all(&self.created, &tally.created);
         add(&self.over_limit, tally.over_limit);
         add(&self.dispatched, tally.dispatched);
@@ -117,6 +119,11 @@ impl Engines {
                 ("caught_up", self.fires_caught_up.load(Relaxed)),
                 ("skipped", self.fires_skipped.load(Relaxed)),
             ],
+        )?;
+        out.counter(
+            "fastjob_fires_cancelled",
+            "Planned fires whose task was cancelled, because the job was changed before it was sent",
+            self.fires_cancelled.load(Relaxed),
         )?;
         out.counters_by(
             "fastjob_tasks_created",

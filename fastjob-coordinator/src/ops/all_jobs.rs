@@ -23,7 +23,7 @@ use crate::{
 /// How long a request waits for its turn to read all jobs.
 const TURN: Duration = Duration::from_secs(10);
 /// Jobs that a search looks at before it ends a page.
-const LOOKED_AT: usize = 5_000;
+pub(super) const LOOKED_AT: usize = 5_000;
 /// The same of a search that only reads definitions.
 const LOOKED_AT_CHEAPLY: usize = 20_000;
 /// Approximate bytes of a job in a list, without its texts.
@@ -106,10 +106,19 @@ impl Search {
         self.which.are_all() && self.idle.is_none() && self.filters.are_none()
     }
 
+    /// Whether more than the definition of a job has to be looked at.
+    pub(super) const fn needs_activity(&self) -> bool {
+        self.idle.is_some() || self.filters.need_activity()
+    }
+
+    /// Whether the definition matches.
+    pub(super) fn has(&self, row: &JobRow) -> bool {
+        self.which.has(&row.job) && self.filters.has(row)
+    }
+
     /// How many jobs are looked at for a page.
-    fn most(&self) -> usize {
-        let is_cheap = self.idle.is_none() && !self.filters.need_activity();
-        if is_cheap { LOOKED_AT_CHEAPLY } else { LOOKED_AT }
+    const fn most(&self) -> usize {
+        if self.needs_activity() { LOOKED_AT } else { LOOKED_AT_CHEAPLY }
     }
 }
 
@@ -198,7 +207,7 @@ impl Ops {
         let is_counted =
             search.idle.is_none() && search.filters.are_none() && search.which.labels.is_empty();
         let total = match is_counted {
-            true => self.job_total(search.which.service.as_ref()).await,
+            true => self.job_total(search.which.service.as_ref()),
             false => None,
         };
         Ok((rows, after.map(|(service, name)| format!("{service}/{name}")), total))
@@ -243,10 +252,8 @@ impl Ops {
         search: &Search,
         releases: &Releases,
     ) -> Result<Vec<JobRow>, Error> {
-        let Search { which, idle, filters } = search;
-        let rows = rows.into_iter();
-        let mut found: Vec<_> =
-            rows.filter(|row| which.has(&row.job) && filters.has(row)).collect();
+        let Search { idle, filters, .. } = search;
+        let mut found: Vec<_> = rows.into_iter().filter(|row| search.has(row)).collect();
         if filters.need_activity() {
             found = self.with_activity(found, filters).await?;
         }

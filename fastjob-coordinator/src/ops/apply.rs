@@ -57,6 +57,13 @@ enum Stopped {
     Failed(Error),
 }
 
+/// What was done to a job, and the job after it if it is the only one of the request.
+#[derive(Clone)]
+struct Noted {
+    item: AppliedJob,
+    view: Option<Box<JobView>>,
+}
+
 impl From<Error> for Stopped {
     fn from(err: Error) -> Self {
         Self::Failed(err)
@@ -78,6 +85,11 @@ impl Ops {
 
     /// Saves several jobs: all of them, or none.
     pub(crate) async fn apply(&self, request: ApplyRequest) -> Result<Applied, Error> {
+        let noted = self.apply_all(request).await?;
+        Ok(Applied { items: noted.into_iter().map(|noted| noted.item).collect() })
+    }
+
+    async fn apply_all(&self, request: ApplyRequest) -> Result<Vec<Noted>, Error> {
         if request.jobs.is_empty() || request.jobs.len() > APPLY_MOST {
             let count = request.jobs.len();
             let message = format!("there are {count}, 1 to {APPLY_MOST} are allowed");
@@ -85,10 +97,10 @@ impl Ops {
         }
         let (request, mut pause) = (Arc::new(request), PAUSE);
         // What was done stays done if the rest is repeated.
-        let mut items: Vec<Option<AppliedJob>> = vec![None; request.jobs.len()];
+        let mut items: Vec<Option<Noted>> = vec![None; request.jobs.len()];
         for _ in 0..TRIES {
             match self.try_apply(&request, &mut items).await {
-                Ok(()) => return Ok(Applied { items: items.into_iter().flatten().collect() }),
+                Ok(()) => return Ok(items.into_iter().flatten().collect()),
                 Err(Stopped::Changed) => {}
                 Err(Stopped::Failed(err)) => return Err(partly(err, &items)),
             }
@@ -118,18 +130,22 @@ impl Ops {
         let edit = serde_json::value::to_raw_value(&edit);
         let edit = edit.map_err(|err| Error::invalid("body", err))?;
         let request = ApplyRequest { jobs: vec![edit], if_match, ..ApplyRequest::default() };
-        let applied = self.apply(request).await.map_err(of_one_job)?;
-        let saved = applied.items.first().map_or(Saved::Unchanged, |item| match &item.saved {
+        let noted = self.apply_all(request).await.map_err(of_one_job)?.into_iter().next();
+        let saved = noted.as_ref().map_or(Saved::Unchanged, |noted| match &noted.item.saved {
             fastjob_client::types::Word::Known(saved) => *saved,
             fastjob_client::types::Word::Unknown(_) => Saved::Updated,
         });
-        Ok((saved, self.job(row.job.path().as_str(), None).await?))
+        // Another read could show what someone else has saved since.
+        match noted.and_then(|noted| noted.view) {
+            Some(view) => Ok((saved, *view)),
+            None => Ok((saved, self.job(row.job.path().as_str(), None).await?)),
+        }
     }
 
     async fn try_apply(
         &self,
         request: &Arc<ApplyRequest>,
-        items: &mut [Option<AppliedJob>],
+        items: &mut [Option<Noted>],
     ) -> Result<(), Stopped> {
         let planned = self.plan(request).await?;
         let is_alone = self.engines.partitions() == 1;
@@ -303,7 +319,7 @@ fn judged<'p>(
 }
 
 /// Adds how many jobs are saved to an error.
-fn partly(err: Error, items: &[Option<AppliedJob>]) -> Error {
+fn partly(err: Error, items: &[Option<Noted>]) -> Error {
     let (saved, all) = (items.iter().flatten().count(), items.len());
     if saved == 0 {
         return err;
@@ -317,8 +333,8 @@ fn partly(err: Error, items: &[Option<AppliedJob>]) -> Error {
     Error::Unavailable(format!("{so_far}: {err}"))
 }
 
-fn note(items: &mut [Option<AppliedJob>], done: Vec<(&Planned, Effect)>) {
-    for (plan, Effect { saved, by_code, other }) in done {
+fn note(items: &mut [Option<Noted>], done: Vec<(&Planned, Effect)>) {
+    for (plan, Effect { saved, by_code, other, view }) in done {
         let Some(place) = items.get_mut(plan.at) else { continue };
         if place.is_some() && saved == Saved::Unchanged {
             // It was saved before the request was repeated.
@@ -327,14 +343,15 @@ fn note(items: &mut [Option<AppliedJob>], done: Vec<(&Planned, Effect)>) {
         let before = plan.before.as_ref();
         let after = other.and_then(|draft| Job::try_from(*draft).ok()).map(Arc::new);
         let after = after.as_ref().unwrap_or(&plan.job);
-        *place = Some(AppliedJob {
+        let item = AppliedJob {
             job: plan.job.path().to_string(),
             saved: saved.into(),
             changes: before.map(|row| changes(&row.job, after)).unwrap_or_default(),
             origin: origin_word(if by_code { Origin::Code } else { Origin::Api }).to_owned(),
             was_code: !by_code && before.is_some_and(|row| row.origin == Origin::Code),
             ignored: changes(after, &plan.asked),
-        });
+        };
+        *place = Some(Noted { item, view });
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fastjob_core::{ExecutorName, HandlerName, JobName, ServiceName};
+use fastjob_core::{ExecutorName, HandlerName, Job, JobName, ServiceName};
 use fastjob_engine::Connected;
 
 use super::{Error, HandlerView, Ops, PAGE_BYTES, PAGE_MAX, Page, jobs::page, pages::fit};
@@ -16,6 +16,11 @@ const NAMED: usize = 20;
 const CHOICES: usize = 5;
 /// Approximate bytes of a handler in a list, without its description and its schema.
 const BYTES: u64 = 1_500;
+
+/// The name of a job that comes before all others of its service.
+const FIRST_JOB: &str = "-";
+/// How many services are read one by one for a name that may begin with each of them.
+const SERVICES: usize = 4;
 
 /// Which handlers to list, as the caller wrote them.
 #[derive(Clone, Debug, Default)]
@@ -72,7 +77,13 @@ impl Ops {
 
     /// The handler that `handler` or `service.handler` means.
     pub(crate) async fn handler(&self, name: &str) -> Result<HandlerView, Error> {
-        let mut all = self.all_handlers(None).await?;
+        let mut all = ByKey::new();
+        for service in services_of(name) {
+            all.append(&mut self.all_handlers(Some(&service)).await?);
+        }
+        if !all.keys().any(|key| is_full(key, name)) {
+            all = self.all_handlers(None).await?;
+        }
         let key = find(&all, name)?;
         let found = all.remove(&key).unwrap_or_default();
         Ok(self.view(key, found))
@@ -87,15 +98,18 @@ impl Ops {
         }
         let _turn = self.turn_to_scan().await?;
         let mut after = None;
+        if let Some(service) = service
+            && let Ok(name) = FIRST_JOB.parse::<JobName>()
+        {
+            if let Some(row) = self.store.job(service, &name).await? {
+                add_job(&mut all, &row.job);
+            }
+            after = Some((service.clone(), name));
+        }
         loop {
             let JobPage { jobs, next } = self.store.jobs(after, PAGE_MAX, PAGE_BYTES).await?;
             for row in jobs.iter().filter(|row| is_asked(&row.job.service)) {
-                let key = (row.job.service.clone(), row.job.handler.clone());
-                let found = all.entry(key).or_default();
-                found.jobs_total += 1;
-                if found.jobs.len() < NAMED {
-                    found.jobs.push(row.job.name.clone());
-                }
+                add_job(&mut all, &row.job);
             }
             // Jobs are in the order of their services.
             let is_past = |next: &(ServiceName, JobName)| service.is_some_and(|it| next.0 > *it);
@@ -138,6 +152,14 @@ fn add(all: &mut ByKey, executor: &Connected) {
     }
 }
 
+fn add_job(all: &mut ByKey, job: &Job) {
+    let found = all.entry((job.service.clone(), job.handler.clone())).or_default();
+    found.jobs_total += 1;
+    if found.jobs.len() < NAMED {
+        found.jobs.push(job.name.clone());
+    }
+}
+
 fn parse_cursor(cursor: &str) -> Result<Key, Error> {
     cursor
         .split_once('/')
@@ -145,13 +167,25 @@ fn parse_cursor(cursor: &str) -> Result<Key, Error> {
         .ok_or_else(|| Error::invalid("cursor", "it did not come from a list of handlers"))
 }
 
+/// The services that a name may begin with; none if there are too many to read them one by one.
+fn services_of(name: &str) -> Vec<ServiceName> {
+    let splits = name.match_indices('.').filter_map(|(dot, _)| {
+        name[dot + 1..].parse::<HandlerName>().ok()?;
+        name[..dot].parse::<ServiceName>().ok()
+    });
+    let services: Vec<_> = splits.take(SERVICES + 1).collect();
+    if services.len() > SERVICES { Vec::new() } else { services }
+}
+
+/// Whether a name is that of a handler with its service.
+fn is_full((service, handler): &Key, name: &str) -> bool {
+    let rest = name.strip_prefix(service.as_str()).and_then(|rest| rest.strip_prefix('.'));
+    rest == Some(handler.as_str())
+}
+
 /// The handler that `handler` or `service.handler` means.
 fn find(all: &ByKey, name: &str) -> Result<Key, Error> {
-    let is_full = |(service, handler): &&(ServiceName, HandlerName)| {
-        let rest = name.strip_prefix(service.as_str()).and_then(|rest| rest.strip_prefix('.'));
-        rest == Some(handler.as_str())
-    };
-    let mut found: Vec<_> = all.keys().filter(is_full).collect();
+    let mut found: Vec<_> = all.keys().filter(|key| is_full(key, name)).collect();
     if found.is_empty() {
         found = all.keys().filter(|(_, handler)| handler.as_str() == name).collect();
     }

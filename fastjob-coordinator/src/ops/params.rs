@@ -20,7 +20,7 @@ impl Ops {
     /// Rejects a start whose param does not fit the handler of its job. Without a param of its own, a
     /// task gets the job's.
     pub(super) async fn check_start(&self, job: &JobPath, own: Option<&str>) -> Result<(), Error> {
-        if !self.handlers.have_schemas() {
+        if !self.handlers.have_schemas() || self.names_no_schema(job) {
             return Ok(());
         }
         let row = match self.find_path(job).await {
@@ -34,9 +34,17 @@ impl Ops {
         rejected(&job.handler, self.misfits(&job.service, &job.handler, param).await?)
     }
 
+    /// Whether a path names a service, and no handler of that service has a schema. Then the job need
+    /// not be read. A job of another service may have this path as its name: its handler decides.
+    fn names_no_schema(&self, job: &JobPath) -> bool {
+        let mut services = job.with_service().map(|(service, _)| service).peekable();
+        services.peek().is_some()
+            && services.all(|service| !self.handlers.may_have_schemas(&service))
+    }
+
     /// Rejects a rerun whose own param does not fit.
     pub(super) async fn check_rerun(&self, of: &TaskRow, own: Option<&str>) -> Result<(), Error> {
-        if own.is_none() || !self.handlers.have_schemas() {
+        if own.is_none() || !self.handlers.may_have_schemas(&of.service) {
             return Ok(());
         }
         // Without the job, the engine rejects the rerun.
@@ -47,7 +55,7 @@ impl Ops {
 
     /// Rejects a definition whose param does not fit, unless the job has it already.
     pub(super) async fn check_saved(&self, job: &Job) -> Result<(), Error> {
-        if job.param.is_none() || !self.handlers.have_schemas() {
+        if job.param.is_none() || !self.handlers.may_have_schemas(&job.service) {
             return Ok(());
         }
         let before = self.store.job(&job.service, &job.name).await?;
@@ -75,7 +83,7 @@ impl Ops {
         handler: &HandlerName,
         param: Option<&str>,
     ) -> Result<Vec<Problem>, Error> {
-        if !self.handlers.have_schemas() {
+        if !self.handlers.may_have_schemas(service) {
             return Ok(Vec::new());
         }
         let schemas = self.handlers.schemas(&(service.clone(), handler.clone()));

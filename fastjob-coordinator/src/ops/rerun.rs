@@ -47,13 +47,25 @@ impl NodeCall for RerunTask {
                  end, or stop it first"
             )));
         }
-        ops.check_rerun(&row, own.as_deref()).await?;
         let part = part(&row, request.shards.as_deref())?;
         if part.is_some() && executor.is_some() {
             let message = "it cannot be combined with some of the shards: leave one of them out";
             return Err(Error::invalid("executor", message));
         }
         let asked_part = request.shards.is_some().then(|| part.as_ref().map(Part::indexes));
+        let key = request.key.as_deref();
+        let text: Arc<str> = key.map_or_else(|| rerun_key(of), Into::into);
+        if let Err(refused) = ops.check_rerun(&row, own.as_deref()).await {
+            // A rerun that was made before is answered, whatever the handler accepts by now.
+            let before = match request.again {
+                true => None,
+                false => ops.store.task_of_key(row.job, &text).await?,
+            };
+            let Some(task) = before else { return Err(refused) };
+            let (param, executor) = (own.as_deref(), executor.as_ref());
+            let asked = Asked { param, part: asked_part, executor };
+            return ops.rerun_before(of, task.0, key, asked).await;
+        }
         let asked_executor = executor.clone();
         let rerun = Rerun {
             task: of,
@@ -65,8 +77,6 @@ impl NodeCall for RerunTask {
             part,
             key: None,
         };
-        let key = request.key.as_deref();
-        let text = key.map_or_else(|| rerun_key(of), Into::into);
         let started = match (key, request.again) {
             (Some(_), true) => {
                 let message = "it cannot be combined with a key: another key is another rerun";

@@ -42,7 +42,13 @@ impl NodeCall for StartJob {
         checked_key(request.key.as_deref())?;
         let param = param(&request.param)?;
         let at = when(&request)?;
-        ops.check_start(&self.job, param.as_deref()).await?;
+        if let Err(refused) = ops.check_start(&self.job, param.as_deref()).await {
+            // A start that was made before is answered, whatever the handler accepts by now.
+            let Some(key) = &request.key else { return Err(refused) };
+            let job = ops.find_path(&self.job).await?.id;
+            let Some(task) = ops.store.task_of_key(job, key).await? else { return Err(refused) };
+            return ops.started_before(task.0, key, param.as_deref()).await;
+        }
         let start = Start { job: self.job, cause, param: param.clone(), at, executor, key: None };
         let started = match &request.key {
             Some(key) => ops.start_once(&engine, start, key.as_str().into()).await?,
@@ -82,8 +88,16 @@ impl NodeCall for BackfillJob {
             let message = format!("{most} is out of bounds, 1 to {BACKFILL_MOST} are allowed");
             return Err(Error::invalid("max", message));
         }
-        ops.check_start(&self.job, None).await?;
+        let checked = ops.check_start(&self.job, None).await;
         let ask = Backfill { job: self.job, from, until, most, looked: None };
+        if let Err(refused) = checked {
+            // What was started before is answered, as for a start with a key.
+            let looked = if request.again { None } else { ops.looked_up(&ask).await?.looked };
+            let found = looked.map(|looked| looked.found).unwrap_or_default();
+            if found.is_empty() || found.values().any(Option::is_none) {
+                return Err(refused);
+            }
+        }
         let done = match request.again {
             true => engine.ask(|answer| Command::Backfill { ask, answer }).await??,
             false => ops.backfill_once(&engine, ask).await?,
@@ -158,26 +172,31 @@ impl Ops {
         ask: Backfill,
     ) -> Result<fastjob_engine::Backfilled, Error> {
         for _ in 0..LOOKS {
-            let row = self.find_path(&ask.job).await?;
-            let at = self.engines.uptime();
-            let until = ask.until.min(wall_now());
-            let timetable = &row.job.timetable;
-            // The engine reports a schedule without past fires.
-            let fires = timetable
-                .fires_between(ask.from, until, row.anchor, ask.most as usize)
-                .map_or_else(|_| Vec::new(), |fires| fires.fires);
-            let keys: Vec<_> = fires.iter().map(|fire| backfill_key(*fire).to_string()).collect();
-            let tasks = self.store.tasks_of_keys(row.id, &keys).await?;
-            let found = fires.iter().zip(&keys);
-            let found = found.map(|(fire, key)| (*fire, tasks.get(key).copied())).collect();
-            // The engine's clock may be ahead of this one.
-            let ask = Backfill { until, looked: Some(Looked { at, found }), ..ask.clone() };
+            let ask = self.looked_up(&ask).await?;
             match engine.ask(|answer| Command::Backfill { ask, answer }).await? {
                 Err(JobRefused::LookAgain) => {}
                 answer => return Ok(answer?),
             }
         }
         Err(JobRefused::LookAgain.into())
+    }
+
+    /// A backfill up to now, with the tasks that others have started for its fires.
+    async fn looked_up(&self, ask: &Backfill) -> Result<Backfill, Error> {
+        let row = self.find_path(&ask.job).await?;
+        let at = self.engines.uptime();
+        let until = ask.until.min(wall_now());
+        let timetable = &row.job.timetable;
+        // The engine reports a schedule without past fires.
+        let fires = timetable
+            .fires_between(ask.from, until, row.anchor, ask.most as usize)
+            .map_or_else(|_| Vec::new(), |fires| fires.fires);
+        let keys: Vec<_> = fires.iter().map(|fire| backfill_key(*fire).to_string()).collect();
+        let tasks = self.store.tasks_of_keys(row.id, &keys).await?;
+        let found = fires.iter().zip(&keys);
+        let found = found.map(|(fire, key)| (*fire, tasks.get(key).copied())).collect();
+        // The engine's clock may be ahead of this one.
+        Ok(Backfill { until, looked: Some(Looked { at, found }), ..ask.clone() })
     }
 
     /// Starts one task per fire of a past range.

@@ -4,7 +4,12 @@
 //! more tasks ended in the range, the answer says from when on it is complete. An answer is kept for a
 //! while for others who ask the same, and one is computed at a time.
 
-use std::{cmp::Reverse, sync::Arc, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use fastjob_client::types::{JobStats, JobStatsOrder, JobStatsView};
 use fastjob_core::{JobId, ServiceName, TaskState, instant};
@@ -22,8 +27,10 @@ const MOST: u32 = 100;
 const USUAL: u32 = 10;
 /// How long a request waits for its turn.
 const TURN: Duration = Duration::from_secs(10);
-/// Most jobs whose statistics are kept for the next request.
-const KEPT: usize = 20_000;
+/// Most jobs of each order whose statistics are kept for the next request.
+const KEPT: usize = 1_000;
+/// Most ranges and services whose statistics are kept.
+const RANGES: usize = 4;
 /// Jobs whose names are looked up at once.
 const NAMES: usize = 200;
 /// How long statistics are used that others have read.
@@ -39,14 +46,45 @@ pub(crate) struct AskJobStats {
     pub(crate) limit: Option<String>,
 }
 
-/// The last statistics that were read, with their range in minutes.
+/// The last statistics that were read, the oldest first.
 #[derive(Default)]
-pub(crate) struct JobStatsCache(Mutex<Option<Known>>);
+pub(crate) struct JobStatsCache(Mutex<Vec<Known>>);
 
 struct Known {
+    /// In minutes.
     range: (i64, i64),
+    /// Of all services, if omitted.
+    service: Option<ServiceName>,
     at: Instant,
-    sums: Arc<JobSums>,
+    best: Arc<Best>,
+}
+
+/// The statistics of the jobs that come first in one of the orders.
+struct Best {
+    /// The first minute from which on they are complete.
+    from: i64,
+    /// Whether no job was left out.
+    are_all: bool,
+    jobs: BTreeMap<JobId, Stats>,
+}
+
+impl Best {
+    fn of(sums: JobSums) -> Self {
+        let JobSums { from, mut jobs } = sums;
+        let are_all = jobs.len() <= KEPT;
+        if !are_all {
+            let mut kept = BTreeSet::new();
+            for order in JobStatsOrder::ALL {
+                let ranks = jobs.iter();
+                let ranks = ranks.filter_map(|(job, of)| Some((Reverse(rank(order, of)?), *job)));
+                let mut ranks: Vec<_> = ranks.collect();
+                ranks.sort_unstable();
+                kept.extend(ranks.into_iter().take(KEPT).map(|(_, job)| job));
+            }
+            jobs.retain(|job, _| kept.contains(job));
+        }
+        Self { from, are_all, jobs }
+    }
 }
 
 impl Ops {
@@ -59,8 +97,8 @@ impl Ops {
         let service = ask.service.as_deref().map(str::parse::<ServiceName>).transpose();
         let service = service.map_err(|err| Error::invalid("service", err))?;
         let range = range(ask.since.as_deref(), ask.until.as_deref(), wall_now())?;
-        let sums = self.sums(range).await?;
-        let mut jobs: Vec<_> = sums
+        let best = self.best(range, service.as_ref()).await?;
+        let mut jobs: Vec<_> = best
             .jobs
             .iter()
             .filter_map(|(job, stats)| Some((Reverse(rank(order, stats)?), *job, stats)))
@@ -89,26 +127,52 @@ impl Ops {
             Timestamp::from_second(minute.saturating_mul(60))
                 .map_err(|_| Error::invalid("since", "is too far from now"))
         };
-        Ok(JobStatsView { since: at(sums.from)?, until: at(range.1)?, items })
+        Ok(JobStatsView { since: at(best.from)?, until: at(range.1)?, items })
     }
 
-    async fn sums(&self, range: (i64, i64)) -> Result<Arc<JobSums>, Error> {
+    /// The statistics of the jobs of a service, or of all, that come first.
+    async fn best(
+        &self,
+        range: (i64, i64),
+        service: Option<&ServiceName>,
+    ) -> Result<Arc<Best>, Error> {
         let known = tokio::time::timeout(TURN, self.job_stats.0.lock()).await;
         let mut known = known.map_err(|_| {
             let why = "other requests read the statistics of all jobs: try again later";
             Error::Unavailable(why.to_owned())
         })?;
-        if let Some(known) = &*known
-            && known.range == range
-            && known.at.elapsed() < FRESH
-        {
-            return Ok(Arc::clone(&known.sums));
+        known.retain(|known| known.at.elapsed() < FRESH);
+        let answers = |known: &&Known| {
+            let is_whole = known.service.is_none() && known.best.are_all;
+            known.range == range && (known.service.as_ref() == service || is_whole)
+        };
+        if let Some(known) = known.iter().find(answers) {
+            return Ok(Arc::clone(&known.best));
         }
-        let sums = Arc::new(self.store.stats_by_job(range.0, range.1).await?);
-        let at = Instant::now();
-        let kept = Known { range, at, sums: Arc::clone(&sums) };
-        *known = Some(kept).filter(|known| known.sums.jobs.len() <= KEPT);
-        Ok(sums)
+        // The sums of all jobs may be large: they are gone when the next request has its turn.
+        let mut sums = self.store.stats_by_job(range.0, range.1).await?;
+        if let Some(service) = service {
+            self.only_of(service, &mut sums).await?;
+        }
+        let (at, best) = (Instant::now(), Arc::new(Best::of(sums)));
+        if known.len() >= RANGES {
+            known.remove(0);
+        }
+        known.push(Known { range, service: service.cloned(), at, best: Arc::clone(&best) });
+        Ok(best)
+    }
+
+    /// Removes the statistics of the jobs of other services.
+    async fn only_of(&self, service: &ServiceName, sums: &mut JobSums) -> Result<(), Error> {
+        let ids: Vec<_> = sums.jobs.keys().copied().collect();
+        let mut of_service = BTreeSet::new();
+        for ids in ids.chunks(NAMES) {
+            let links = self.store.links(ids).await?;
+            let links = links.iter().filter(|link| link.service == *service);
+            of_service.extend(links.map(|link| link.id));
+        }
+        sums.jobs.retain(|job, _| of_service.contains(job));
+        Ok(())
     }
 }
 
@@ -148,6 +212,16 @@ fn range(since: Option<&str>, until: Option<&str>, now: Timestamp) -> Result<(i6
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_jobs_those_are_kept_that_come_first() {
+        let few = (0..10).map(|id| (JobId(id), Stats::default())).collect();
+        let few = Best::of(JobSums { from: 1, jobs: few });
+        assert!(few.are_all && few.jobs.len() == 10 && few.from == 1);
+        let many = (0..5_000).map(|id| (JobId(id), Stats::default())).collect();
+        let many = Best::of(JobSums { from: 1, jobs: many });
+        assert!(!many.are_all && many.jobs.len() == KEPT, "{}", many.jobs.len());
+    }
 
     #[test]
     fn a_long_range_is_rounded_to_hours_and_a_short_one_to_minutes() {

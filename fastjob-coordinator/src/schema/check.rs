@@ -48,8 +48,13 @@ impl Verdict {
         self.misfits.extend(other.misfits.into_iter().take(room));
     }
 
+    /// Whether no further problem is listed.
+    fn is_full(&self) -> bool {
+        self.misfits.len() >= MISFITS
+    }
+
     pub(super) fn add(&mut self, at: &At<'_>, kind: Kind, message: impl Into<String>) {
-        if self.misfits.len() < MISFITS {
+        if !self.is_full() {
             let (field, message) = (say::path(at), message.into());
             self.misfits.push(Misfit { field, message, kind, depth: at.depth() });
         }
@@ -259,10 +264,15 @@ impl<'s> Check<'s> {
         }
         bounds(fields.len() as u64, (rules.min, rules.max), "fields", at, &mut verdict);
         for (name, value) in fields {
-            verdict.and(self.field(rules, name, value, at));
+            let is_full = verdict.is_full();
+            verdict.and(self.field(rules, name, value, at, is_full));
         }
         for (name, needed) in rules.needs.iter().filter(|(name, _)| !missing(name)) {
-            for needed in needed.iter().filter(|name| missing(name)) {
+            if !self.spends(needed.len()) {
+                verdict.open = true;
+                break;
+            }
+            for needed in needed.iter().filter(|name| missing(name)).take(MISFITS) {
                 let message = format!("it is missing, and `{name}` needs it");
                 verdict.add(&at.then(Step::Field(needed)), Kind::Missing, message);
             }
@@ -273,7 +283,15 @@ impl<'s> Check<'s> {
         verdict
     }
 
-    fn field(&mut self, rules: &'s ObjectRules, name: &str, value: &Value, at: &At<'_>) -> Verdict {
+    /// Checks a field. If the list of problems `is_full`, nothing is suggested for an unknown one.
+    fn field(
+        &mut self,
+        rules: &'s ObjectRules,
+        name: &str,
+        value: &Value,
+        at: &At<'_>,
+        is_full: bool,
+    ) -> Verdict {
         let mut verdict = Verdict::default();
         let here = at.then(Step::Field(name));
         if let Some(id) = rules.names {
@@ -301,7 +319,13 @@ impl<'s> Check<'s> {
         match rules.additional.filter(|_| !is_known) {
             Some(_) if !rules.has_all_patterns => verdict.open = true,
             Some(id) if self.nodes[id].never => {
-                verdict.add(&here, Kind::Extra, say::unknown_field(name, rules));
+                // It is compared with the names of all properties, to say what is meant.
+                let names = if is_full { 0 } else { rules.properties.len() };
+                match self.spends((1 + names).saturating_mul(say::steps(name))) {
+                    false => verdict.open = true,
+                    true if is_full => verdict.add(&here, Kind::Extra, "there is no such field"),
+                    true => verdict.add(&here, Kind::Extra, say::unknown_field(name, rules)),
+                }
             }
             Some(id) => verdict.and(self.node(id, value, &here)),
             None => {}

@@ -1,7 +1,8 @@
 //! Reads a schema: JSON Schema 2020-12, as schemars writes it.
 //!
 //! Subschemas are read one after the other and each once, whatever refers to it, so the time and the
-//! memory follow from the length of the schema, which is limited.
+//! memory follow from the length of the schema and the number of its subschemas, which are limited.
+//! Subschemas beyond the limit are open.
 
 use std::collections::HashMap;
 
@@ -15,6 +16,8 @@ const PATTERN_MAX: usize = 1024;
 const PATTERN_SIZE: usize = 32 * 1024;
 /// Maximum number of patterns in a schema.
 const PATTERNS_MAX: usize = 200;
+/// Maximum number of subschemas that are read. Each may take hundreds of bytes, and its text two.
+const NODES_MAX: usize = 4_000;
 /// Dialects whose keywords have the meaning that is implemented here.
 const DIALECTS: [&str; 2] = [
     "https://json-schema.org/draft/2020-12/schema",
@@ -23,8 +26,14 @@ const DIALECTS: [&str; 2] = [
 
 /// Reads all subschemas that the schema uses. Returns them, and the place of the whole schema.
 pub(super) fn nodes(root: &Value) -> (Vec<Rules>, NodeId) {
-    let mut reader =
-        Reader { root, nodes: Vec::new(), places: HashMap::new(), queue: Vec::new(), patterns: 0 };
+    let mut reader = Reader {
+        root,
+        nodes: Vec::new(),
+        places: HashMap::new(),
+        queue: Vec::new(),
+        patterns: 0,
+        beyond: None,
+    };
     let dialect = root.get("$schema").and_then(Value::as_str);
     let is_known = |dialect: &str| DIALECTS.contains(&dialect.trim_end_matches('#'));
     if dialect.is_some_and(|dialect| !is_known(dialect)) {
@@ -44,6 +53,8 @@ struct Reader<'v> {
     places: HashMap<*const Value, NodeId>,
     queue: Vec<(NodeId, &'v Value)>,
     patterns: usize,
+    /// The place that stands for all subschemas beyond the limit.
+    beyond: Option<NodeId>,
 }
 
 /// A keyword whose value cannot be used.
@@ -58,6 +69,12 @@ impl<'v> Reader<'v> {
             return *known;
         }
         let id = self.nodes.len();
+        if id >= NODES_MAX {
+            return *self.beyond.get_or_insert_with(|| {
+                self.nodes.push(Rules { open: true, ..Rules::default() });
+                id
+            });
+        }
         self.nodes.push(Rules::default());
         self.places.insert(value, id);
         self.queue.push((id, value));

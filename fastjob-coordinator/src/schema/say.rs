@@ -92,6 +92,12 @@ pub(super) fn one_of(values: &[Value], value: &Value) -> String {
     format!("it must be {}, and is {}", listed(choices), shown(value))
 }
 
+/// How many steps it takes to compare an unknown field with the name of a property.
+pub(super) fn steps(name: &str) -> usize {
+    let compared = if name.len() <= SHOWN { name.len() } else { 0 };
+    1 + compared * compared / 256
+}
+
 pub(super) fn unknown_field(name: &str, rules: &ObjectRules) -> String {
     let near = rules
         .properties

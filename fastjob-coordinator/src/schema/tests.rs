@@ -218,6 +218,30 @@ fn no_schema_takes_long_or_ends_the_process() {
 }
 
 #[test]
+fn many_unknown_fields_take_steps_and_few_suggestions() {
+    let properties: Map<_, _> = (0..900).map(|n| (format!("{n:0>60}"), json!({}))).collect();
+    let of = json!({ "type": "object", "properties": properties, "additionalProperties": false });
+    let unknown: Map<_, _> = (0..3_000).map(|n| (format!("{n:x>60}"), json!(1))).collect();
+    let found = schema(&of).check(Some(&Value::from(unknown).to_string())).unwrap_err();
+    assert!((1..=10).contains(&found.len()), "{found:?}");
+    let needs: Vec<_> = (0..9_000).map(|n| n.to_string()).collect();
+    let needs: Map<_, _> = [("a".to_owned(), json!(needs))].into_iter().collect();
+    let of = json!({ "type": "array", "items": { "dependentRequired": needs } });
+    let many = format!("[{}]", vec![r#"{"a":1}"#; 30_000].join(","));
+    assert_eq!(schema(&of).check(Some(&many)).unwrap_err().len(), 10);
+}
+
+#[test]
+fn subschemas_beyond_the_limit_are_open() {
+    let of = |count: usize| json!({ "allOf": vec![json!({}); count], "type": "object" });
+    assert!(schema(&of(3_999)).is_supported() && !schema(&of(4_000)).is_supported());
+    let long = schema(&of(15_000));
+    assert_eq!(long.nodes.len(), 4_001);
+    assert_eq!(long.check(Some("{}")), Ok(()));
+    assert!(long.check(Some("1")).is_err(), "the rest is checked");
+}
+
+#[test]
 fn a_schema_that_is_none_is_refused() {
     let refused = |text: &str| Schema::read(text).unwrap_err().to_string();
     assert_eq!(refused("[]"), "a schema is an object, true or false");

@@ -2,9 +2,9 @@
 //!
 //! A browser cannot send a token with an event stream, and must not keep it where scripts can read
 //! it. So it sends the token once, and gets a cookie that scripts cannot read. The cookie contains
-//! when the user signed in, when the cookie expires, and a MAC of both. Its key is derived from the
-//! token, so that no node keeps a list of sessions, all nodes of a cluster accept the cookie, and it
-//! becomes invalid when the token changes.
+//! when the user signed in, when the cookie expires, whether it may only be sent by `https`, and a MAC
+//! of these. Its key is derived from the token, so that no node keeps a list of sessions, all nodes of
+//! a cluster accept the cookie, and it becomes invalid when the token changes.
 //!
 //! A browser sends the cookies of a host to all ports of it. The name of the cookie is derived from
 //! the token too: coordinators with different tokens on one host do not overwrite each other's
@@ -35,6 +35,16 @@ pub(crate) enum Secure {
     No,
 }
 
+impl Secure {
+    /// The word in a cookie.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Yes => "s",
+            Self::No => "p",
+        }
+    }
+}
+
 /// Issues and checks cookies. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Cookies(Arc<Shared>);
@@ -50,6 +60,7 @@ struct Shared {
 pub(super) struct Session {
     since: u64,
     until: u64,
+    secure: Secure,
 }
 
 /// What the cookies of a request are.
@@ -73,18 +84,20 @@ impl Cookies {
     /// The header `set-cookie` for a user who has just signed in.
     pub(crate) fn issue(&self, secure: Secure) -> Option<HeaderValue> {
         let now = self.now();
-        self.set(Session { since: now, until: now + LIFETIME.as_secs() }, secure)
+        self.set(Session { since: now, until: now + LIFETIME.as_secs(), secure })
     }
 
     /// The header `set-cookie` for a session that should last longer; `None` if it need not, or may
-    /// not.
+    /// not. What was to be sent by `https` only stays so: a browser says its origin when it signs in,
+    /// and not with each request after that.
     pub(crate) fn renew(&self, headers: &HeaderMap, secure: Secure) -> Option<HeaderValue> {
         let session = self.sessions(headers).find_map(Result::ok)?;
         let now = self.now();
         let until = (now + LIFETIME.as_secs()).min(session.since + LONGEST.as_secs());
         let is_due = session.until - now + RENEWED_AFTER.as_secs() <= LIFETIME.as_secs();
-        let renewed = Session { until, ..session };
-        (is_due && until > session.until).then(|| self.set(renewed, secure))?
+        let secure = if session.secure == Secure::Yes { Secure::Yes } else { secure };
+        let renewed = Session { until, secure, ..session };
+        (is_due && until > session.until).then(|| self.set(renewed))?
     }
 
     /// The header `set-cookie` that makes a browser forget the cookie.
@@ -102,6 +115,13 @@ impl Cookies {
         })
     }
 
+    /// How long the cookies of a request are still valid; `None` if they are not.
+    pub(super) fn rest(&self, headers: &HeaderMap) -> Option<Duration> {
+        let until =
+            self.sessions(headers).filter_map(Result::ok).map(|session| session.until).max();
+        Some(Duration::from_secs(until?.saturating_sub(self.now())))
+    }
+
     fn sessions<'a>(
         &'a self,
         headers: &'a HeaderMap,
@@ -114,24 +134,27 @@ impl Cookies {
         let parse = || {
             let value = Some(value).filter(|value| value.len() <= VALUE_MAX)?;
             let mut parts = value.split('.');
-            let [since, until, given] = [parts.next()?, parts.next()?, parts.next()?];
+            let [since, until] = [parts.next()?, parts.next()?];
+            let [secure, given] = [parts.next()?, parts.next()?];
             parts.next().is_none().then_some(())?;
-            let is_ours = is_mac(&self.0.key, &parts_of(since, until), &unhex(given)?);
+            let is_ours = is_mac(&self.0.key, &parts_of(since, until, secure), &unhex(given)?);
             is_ours.then_some(())?;
-            Some(Session { since: since.parse().ok()?, until: until.parse().ok()? })
+            let secure = [Secure::Yes, Secure::No].into_iter().find(|it| it.word() == secure)?;
+            Some(Session { since: since.parse().ok()?, until: until.parse().ok()?, secure })
         };
         let session = parse().ok_or(Shown::Forged)?;
         if session.until <= now { Err(Shown::Expired) } else { Ok(session) }
     }
 
-    fn set(&self, session: Session, secure: Secure) -> Option<HeaderValue> {
+    fn set(&self, session: Session) -> Option<HeaderValue> {
         let (name, now) = (&self.0.name, self.now());
         let [since, until] = [session.since, session.until].map(|at| at.to_string());
-        let mac = hex(&mac(&self.0.key, &parts_of(&since, &until)));
+        let word = session.secure.word();
+        let mac = hex(&mac(&self.0.key, &parts_of(&since, &until, word)));
         let lasts = session.until.saturating_sub(now);
-        let secure = if secure == Secure::Yes { "; Secure" } else { "" };
+        let secure = if session.secure == Secure::Yes { "; Secure" } else { "" };
         let text = format!(
-            "{name}={since}.{until}.{mac}; Path=/; Max-Age={lasts}; HttpOnly; \
+            "{name}={since}.{until}.{word}.{mac}; Path=/; Max-Age={lasts}; HttpOnly; \
              SameSite=Strict{secure}"
         );
         // Digits and letters only.
@@ -149,8 +172,8 @@ impl fmt::Debug for Cookies {
     }
 }
 
-fn parts_of<'a>(since: &'a str, until: &'a str) -> [&'a [u8]; 3] {
-    [b"session", since.as_bytes(), until.as_bytes()]
+fn parts_of<'a>(since: &'a str, until: &'a str, secure: &'a str) -> [&'a [u8]; 4] {
+    [b"session", since.as_bytes(), until.as_bytes(), secure.as_bytes()]
 }
 
 /// The values of the cookies of a name. A header that is not text has none.

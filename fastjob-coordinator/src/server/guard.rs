@@ -25,6 +25,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Uri,
     header::{AUTHORIZATION, WWW_AUTHENTICATE},
 };
+use tokio::time::Instant;
 
 #[cfg(feature = "console")]
 pub(crate) use self::browser::is_for_foreign_page;
@@ -38,7 +39,7 @@ use super::{
     wrong_tokens::WrongTokens,
 };
 use crate::{
-    api::{HEALTH, Kind, Problem, Trusted},
+    api::{HEALTH, Kind, Problem, SessionEnd, Trusted},
     metrics::Refused,
     ops::{Handshakes, NotProven, Question, Use},
     sessions::Sessions,
@@ -180,8 +181,8 @@ impl Door {
         }
     }
 
-    /// Checks a request without a token.
-    fn judge_cookie(&self, request: &Request) -> Result<(), Refusal> {
+    /// Checks a request without a token, and adds when its session ends to its extensions.
+    fn judge_cookie(&self, request: &mut Request) -> Result<(), Refusal> {
         let cookies = self.cookies.as_ref().filter(|_| takes_cookies(request));
         let Some(cookies) = cookies else { return Err(Refusal::NoToken) };
         match cookies.judge(request.headers()) {
@@ -189,6 +190,9 @@ impl Door {
             Shown::Expired => return Err(Refusal::Expired),
             Shown::Forged => return Err(Refusal::ForgedCookie),
             Shown::Valid => {}
+        }
+        if let Some(rest) = cookies.rest(request.headers()) {
+            request.extensions_mut().insert(SessionEnd(Instant::now() + rest));
         }
         match Page::of(request.uri(), request.headers()) {
             Page::Own => Ok(()),

@@ -1,4 +1,4 @@
-//! Bounds the memory of requests and responses, except for health checks, for the console's files and
+//! Bounds the memory of requests and responses, except for health checks, for the files of pages and
 //! for gRPC calls, which have their own bounds.
 
 use std::{
@@ -19,7 +19,7 @@ use hyper::body::{Frame, SizeHint};
 
 use super::{grpc, guard};
 use crate::{
-    api::{CALL_MAX, HEALTH, Kind, Problem, longest_body},
+    api::{CALL_MAX, HEALTH, Kind, Problem, is_page, longest_body},
     bounds::{Bounds, Hangup, Reserved, Watch},
     metrics::Refused,
     ops::Question,
@@ -34,11 +34,12 @@ pub(super) async fn bound<F: Future<Output = Response>>(
     mut request: Request,
     next: impl FnOnce(Request) -> F,
 ) -> Response {
-    // Health checks must be answered even while other requests use all the memory. The console's
-    // files are in memory once, for all responses, and strangers who read them must not use up the
-    // memory of others.
+    // Health checks must be answered even while other requests use all the memory. The files of the
+    // console and of the page of the API are in memory once, for all responses, and strangers who read
+    // them must not use up the memory of others.
     let path = request.uri().path();
-    if grpc::is_spoken(request.headers()) || HEALTH.contains(&path) || guard::is_of_console(path) {
+    let is_file = guard::is_of_console(path) || is_page(path);
+    if grpc::is_spoken(request.headers()) || HEALTH.contains(&path) || is_file {
         return next(request).await;
     }
     let client = Client::of(&request, bounds.clone());

@@ -58,6 +58,10 @@ impl Engine {
         let Some(open) = self.forget(attempt) else { return };
         self.journal.commit().cancelled.push(attempt);
         self.attempts.cancel_spread(open.row.task);
+        if open.row.is_head() {
+            // Once for all shards of a task.
+            self.tally.count().fires_cancelled += 1;
+        }
         if let Some(entry) = self.catalog.get_mut(open.row.job).filter(|_| open.row.is_head()) {
             entry.scheduled = entry.scheduled.saturating_sub(1);
         }

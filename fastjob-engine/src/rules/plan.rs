@@ -256,7 +256,7 @@ impl Engine {
         };
         self.alarm_missed(now, job, task, &note);
         self.tally.count().fires_skipped += missed.count.number;
-        self.tally.task_ended(TaskState::Skipped, self.catalog.job(job), job, None);
+        self.count_ended(TaskState::Skipped, job, None);
         let new = NewTask::new(job, Cause::Misfire, now.wall);
         let new = NewTask { fire_at: Some(missed.first), ..new };
         let service = self.catalog.service_key(new.job);
@@ -330,7 +330,7 @@ impl Engine {
         }
         self.alarm_missed(now, new.job, task, &note);
         self.tally.count().over_limit += 1;
-        self.tally.task_ended(TaskState::Skipped, self.catalog.job(new.job), new.job, None);
+        self.count_ended(TaskState::Skipped, new.job, None);
         let service = self.catalog.service_key(new.job);
         self.journal.commit().planned.push(new.skipped(task, now, note, service));
     }

@@ -147,8 +147,6 @@ impl Engine {
         let (task_state, task_result) = self.task_after(&open, &outcome, retry.is_some());
         let ended = task_state.filter(|state| state.is_final());
         if let Some(end) = ended {
-            self.ended.all += 1;
-            self.ended.failed += u64::from(end == TaskState::Failed);
             let result = task_result.as_deref().or(outcome.result.as_deref());
             let refused = self.start_children(now, &open, end, result);
             let reason = outcome.end.reason().map(FailReason::as_str);
@@ -161,8 +159,7 @@ impl Engine {
         row.service = ended.and_then(|_| self.catalog.service_key(open.row.job));
         self.tally.attempt_ended(&open.row, end, &row);
         if let Some(state) = ended {
-            let job = self.catalog.job(open.row.job);
-            self.tally.task_ended(state, job, open.row.job, Some(&row));
+            self.count_ended(state, open.row.job, Some(&row));
         }
         self.journal.commit().ended.push(row);
         if let Some(life) = reported_by {

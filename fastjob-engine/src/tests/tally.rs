@@ -86,6 +86,20 @@ fn fires_count_with_the_lateness_of_their_first_attempts() {
 }
 
 #[test]
+fn tasks_that_were_created_have_ended_are_open_or_were_cancelled() {
+    let mut story = counting();
+    save(&mut story, r#"{"name": "m", "handler": "h", "schedule": {"fixed_rate": "200ms"}}"#);
+    (0..20).for_each(|_| story.pass(100));
+    save(&mut story, r#"{"name": "m", "handler": "h", "schedule": {"fixed_rate": "7s"}}"#);
+    (0..20).for_each(|_| story.pass(100));
+    let open: u64 = gauges(&story).iter().sum();
+    let tally = story.engine.tally();
+    assert!(tally.fires_cancelled > 0, "{tally:?}");
+    let (created, ended) = (tally.created.iter().sum::<u64>(), tally.tasks.iter().sum::<u64>());
+    assert_eq!(created, ended + open + tally.fires_cancelled);
+}
+
+#[test]
 fn missed_fires_count_as_skipped_or_caught_up() {
     for (misfire, skips) in [("skip", true), ("fire_once", false)] {
         let mut story = counting();
@@ -98,6 +112,7 @@ fn missed_fires_count_as_skipped_or_caught_up() {
         let (skipped, caught_up) = (tally.fires_skipped > 0, tally.fires_caught_up > 0);
         assert_eq!((skipped, caught_up), (skips, !skips), "{misfire}: {tally:?}");
         assert_eq!(tasks(&tally.tasks, "skipped"), u64::from(skips), "one task for all of them");
+        assert_eq!(story.engine.figures().ended, u64::from(skips), "pages are told as well");
     }
 }
 

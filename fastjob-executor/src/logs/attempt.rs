@@ -69,6 +69,8 @@ pub(super) struct Live {
 #[derive(Default)]
 struct Lines {
     pending: String,
+    /// Bytes of `pending` that the log itself added.
+    notes: usize,
     tail: Tail,
     /// Bytes that have been or will be written to the file.
     size: usize,
@@ -141,7 +143,7 @@ impl Live {
         if lines.size + entry.len() > self.logs.file_max {
             lines.full = true;
             self.dropped(entry.len());
-            self.add(&mut lines, &note(format_args!("the log is full: the rest is dropped")));
+            self.add_note(&mut lines, &note(format_args!("the log is full: the rest is dropped")));
         } else {
             self.add(&mut lines, &entry);
         }
@@ -196,16 +198,34 @@ impl Live {
     }
 
     fn add(&self, lines: &mut Lines, entry: &str) {
-        if self.logs.writer.reserve(entry.len()) {
-            lines.pending.push_str(entry);
-            lines.size += entry.len();
-            lines.unsent += entry.len();
-            if let Some(counts) = self.logs.counts.get() {
-                counts.written.fetch_add(entry.len() as u64, Relaxed);
-            }
-        } else {
+        if !self.add_pending(lines, entry) {
             lines.missed += 1;
             self.dropped(entry.len());
+        }
+    }
+
+    /// Adds a line of the log itself, which does not count as logged by the attempt.
+    fn add_note(&self, lines: &mut Lines, note: &str) {
+        match self.add_pending(lines, note) {
+            true => lines.notes += note.len(),
+            false => lines.missed += 1,
+        }
+    }
+
+    /// Returns whether there was space for it.
+    fn add_pending(&self, lines: &mut Lines, text: &str) -> bool {
+        let fits = self.logs.writer.reserve(text.len());
+        if fits {
+            lines.pending.push_str(text);
+            lines.size += text.len();
+            lines.unsent += text.len();
+        }
+        fits
+    }
+
+    fn written(&self, bytes: usize) {
+        if let Some(counts) = self.logs.counts.get() {
+            counts.written.fetch_add(bytes as u64, Relaxed);
         }
     }
 
@@ -219,33 +239,39 @@ impl Live {
     /// dropped.
     pub(super) fn write_out(&self) {
         let _writing = lock(&self.disk);
-        let (mut piece, missed, failed) = {
+        let (mut piece, notes, missed, failed) = {
             let mut lines = lock(&self.lines);
             lines.queued = false;
-            (mem::take(&mut lines.pending), mem::take(&mut lines.missed), lines.failed)
+            let (piece, notes) = (mem::take(&mut lines.pending), mem::take(&mut lines.notes));
+            (piece, notes, mem::take(&mut lines.missed), lines.failed)
         };
         self.logs.writer.release(piece.len());
+        // Of what the attempt logged: notes of the log itself are neither written nor lost.
+        let logged = piece.len() - notes;
         if missed > 0 {
             let why = "dropped here: the disk is too slow";
             piece.push_str(&note(format_args!("{missed} entries {why}")));
         }
         if piece.is_empty() || failed {
-            self.dropped(piece.len());
+            self.dropped(logged);
             return;
         }
         let opened = self.logs.disk.append(self.day(), self.id);
         let written = opened.and_then(|mut file| file.write_all(piece.as_bytes()));
         self.logs.writer.report(self, &written);
-        if let Err(err) = written {
-            self.dropped(piece.len());
-            {
-                let mut lines = lock(&self.lines);
-                // Later lines would follow a gap or half a line, so this file is abandoned.
-                lines.failed = true;
-                lines.tail.push(&note(format_args!("cannot write the log file: {err}")));
-            }
-            self.logs.uploads.has_failed(self.id);
+        let Err(err) = written else {
+            self.written(logged);
+            return;
+        };
+        // Part of it may have been written, but nothing says how much.
+        self.dropped(logged);
+        {
+            let mut lines = lock(&self.lines);
+            // Later lines would follow a gap or half a line, so this file is abandoned.
+            lines.failed = true;
+            lines.tail.push(&note(format_args!("cannot write the log file: {err}")));
         }
+        self.logs.uploads.has_failed(self.id);
     }
 }
 

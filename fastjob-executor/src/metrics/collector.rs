@@ -130,7 +130,7 @@ impl Collector for ExecutorMetrics {
         out.counter(None, "fastjob_executor_sessions_opened", help, now.sessions_opened)?;
         let help = "Connections to coordinators that failed or were interrupted";
         out.counter(None, "fastjob_executor_sessions_failed", help, now.sessions_failed)?;
-        let help = "Bytes that attempts logged and that are written, or are about to be";
+        let help = "Bytes that attempts logged and that were written";
         out.counter(Some(&BYTES), "fastjob_executor_log_written", help, now.log_bytes)?;
         out.counter(
             Some(&BYTES),

@@ -99,8 +99,18 @@ async fn a_job_whose_param_does_not_fit_is_not_saved() {
     assert_eq!(ask(&rest, "PUT", MONTHLY, job(Value::Null)).await.0, 200);
     refused(&ask(&rest, "POST", &backfill, range.clone()).await, &["param"]);
     assert_eq!(ask(&rest, "PUT", MONTHLY, job(json!({"month": 1}))).await.0, 200);
-    let (status, done) = ask(&rest, "POST", &backfill, range).await;
+    let (status, done) = ask(&rest, "POST", &backfill, range.clone()).await;
     assert_eq!((status, done["tasks"].as_array().map(Vec::len)), (200, Some(1)), "{done}");
+
+    let once = json!({"key": "once"});
+    let (_, first) = ask(&rest, "POST", START, once.clone()).await;
+    assert_eq!(ask(&rest, "PUT", MONTHLY, job(Value::Null)).await.0, 200);
+    refused(&ask(&rest, "POST", START, json!({"key": "another"})).await, &["param"]);
+    let (status, again) = ask(&rest, "POST", START, once).await;
+    let (_, range) = ask(&rest, "POST", &backfill, range).await;
+    assert_eq!(range["existing"], done["tasks"], "{range}");
+    let expected = (200, &first["task"], &json!(false));
+    assert_eq!((status, &again["task"], &again["created"]), expected, "{again}");
 }
 
 #[tokio::test]

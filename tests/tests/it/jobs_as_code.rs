@@ -119,6 +119,7 @@ async fn an_edit_changes_only_the_fields_that_it_names() {
     assert_eq!((status, &edited["retry"]["count"]), (200, &json!(3)), "{edited}");
     assert_eq!(edited["schedule"], json!({"cron": "0 0 3 * * ?", "zone": "Asia/Shanghai"}));
     assert_eq!(edited.get("timeout"), None);
+    assert_eq!(rest.get("/api/v1/jobs/a").await.unwrap().1["revision"], edited["revision"]);
     let (status, rejected) = ask(json!({"retry": {"count": 1_000_000}, "nothing": 1})).await;
     assert_eq!(status, 422, "{rejected}");
     let fields: Vec<_> =

@@ -111,7 +111,7 @@ export const useJob = (name: string, ends = 20, options?: Options) =>
 export const useNextFires = (name: string, count = 10) =>
   useGet<T.Fires>(['job', name, 'next', count], `/jobs/${seg(name)}/next`, { count })
 export const useJobVersions = (name: string, options?: Options) =>
-  usePages<T.JobVersion>(['job', name, 'versions'], `/jobs/${seg(name)}/versions`, {}, options)
+  usePages<T.VersionView>(['job', name, 'versions'], `/jobs/${seg(name)}/versions`, {}, options)
 export const usePreview = (query: { cron: string; zone?: string; count?: number }, options?: Options) =>
   useGet<T.Fires>(['preview', query], '/schedule/preview', query, options)
 
@@ -157,8 +157,7 @@ export const actions = {
   applyJobs: (request: T.ApplyRequest) => call<T.Applied>('PATCH', '/jobs', { body: request }),
   deleteJob: (job: string, id?: number) => call<void>('DELETE', `/jobs/${seg(job)}`, { query: { id } }),
   restoreJob: (job: string, revision: number) => post<T.JobView>(`/jobs/${seg(job)}/restore`, { revision }),
-  jobVersion: (job: string, revision: number) =>
-    get<T.JobVersionView>(`/jobs/${seg(job)}/versions/${revision}`),
+  jobVersion: (job: string, revision: number) => get<T.JobVersion>(`/jobs/${seg(job)}/versions/${revision}`),
   bulkJobs: (request: T.BulkJobsRequest) => post<T.BulkAnswer>('/jobs/bulk', request),
   stop: (task: number) => post<T.StopAnswer>(`/tasks/${task}/stop`),
   rerun: (task: number, request: T.RerunRequest = {}) =>

@@ -113,7 +113,7 @@ export interface JobDraft {
   block?: Newer | BlockDraft
   timeout?: Span
   grace?: Span
-  retry?: RetryDraft
+  retry?: number | RetryDraft
   no_executor?: Span
   children?: ChildDraft[]
   alarms?: string[]
@@ -166,14 +166,14 @@ export interface Applied {
 export interface Fires {
   fires: Instant[]
 }
-export interface JobVersion {
+export interface VersionView {
   revision: number
   saved_at: Instant
   origin: string
   deleted?: boolean
   changes: FieldChange[]
 }
-export interface JobVersionView {
+export interface JobVersion {
   revision: number
   saved_at: Instant
   origin: string

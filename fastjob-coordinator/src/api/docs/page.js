@@ -5,6 +5,9 @@ let token = "";
 let api = null;
 const streams = new Map();
 
+/** Where the API is: a proxy in front of the coordinator may add a prefix to its paths. */
+const base = location.origin + location.pathname.replace(/\/api\/v1\/docs\/?$/, "");
+
 const byId = (id) => document.getElementById(id);
 
 function make(tag, attributes = {}, ...children) {
@@ -167,13 +170,13 @@ function request(form, path, method) {
   if (body) more["content-type"] = "application/json";
   if (form.querySelector("[name=events]")?.checked) more.accept = "text/event-stream";
   const text = query.toString();
-  return { url: filled + (text ? `?${text}` : ""), method, headers: more, body: body || undefined };
+  return { url: base + filled + (text ? `?${text}` : ""), method, headers: more, body: body || undefined };
 }
 
 /** The same request as a command. */
 function command({ url, method, headers: more, body }) {
   const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-  const parts = ["curl", "-X", method, quote(location.origin + url)];
+  const parts = ["curl", "-X", method, quote(url)];
   if (token) parts.push("-H", '"authorization: Bearer $FASTJOB_TOKEN"');
   for (const [name, value] of Object.entries(more)) parts.push("-H", quote(`${name}: ${value}`));
   if (body) parts.push("-d", quote(body));

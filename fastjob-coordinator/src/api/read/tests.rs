@@ -62,6 +62,12 @@ async fn an_unknown_path_is_answered_with_all_paths() {
     }
 }
 
+#[test]
+fn an_answer_shows_the_beginning_of_a_long_path() {
+    assert_eq!(shown_path("/api/v1/nowhere"), "/api/v1/nowhere");
+    assert_eq!(shown_path(&"/".repeat(60_000)), format!("{}…", "/".repeat(200)));
+}
+
 async fn body(media: Option<&str>, body: impl Into<Body>) -> Result<JobDraft, Problem> {
     let mut request = Request::post("/x").body(body.into()).unwrap();
     if let Some(media) = media {

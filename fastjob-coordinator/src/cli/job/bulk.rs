@@ -46,15 +46,17 @@ pub(in crate::cli) struct Start {
     key: Option<String>,
 }
 
-fn words(action: JobAction) -> Words {
-    let (verb, past) = match action {
+fn words(request: &JobsRequest) -> Words {
+    let (verb, past) = match request.action {
         JobAction::Enable => ("enable", "enabled"),
         JobAction::Disable => ("disable", "disabled"),
         JobAction::Start => ("start", "started"),
         JobAction::Delete => ("delete", "deleted"),
         JobAction::Release => ("release", "released"),
     };
-    Words { verb, past, noun: "job" }
+    // Without a key, each start is one more task.
+    let repeats = request.action != JobAction::Start || request.key.is_some();
+    Words { verb, past, noun: "job", repeats }
 }
 
 impl Jobs {
@@ -82,7 +84,7 @@ impl Jobs {
         client: &Client,
         out: &mut Out<'_>,
     ) -> Result<(), Error> {
-        let (how, action) = ((self.dry_run, self.yes || self.name.is_some()), request.action);
+        let (how, words) = ((self.dry_run, self.yes || self.name.is_some()), words(&request));
         let found = match self.name {
             Some(name) => vec![name],
             None if self.filters.are_none() && !self.all => {
@@ -101,7 +103,7 @@ impl Jobs {
             let request = JobsRequest { jobs: Some(names), ..request.clone() };
             client.call(Call::bulk_jobs(&request)).await
         };
-        words(action).run::<BulkJob>(found, how, call, out).await
+        words.run::<BulkJob>(found, how, call, out).await
     }
 }
 

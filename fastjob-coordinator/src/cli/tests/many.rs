@@ -76,6 +76,25 @@ async fn many_jobs_are_changed_in_parts_and_an_error_says_what_is_left() {
 }
 
 #[tokio::test]
+async fn starts_without_a_key_are_not_to_be_repeated_after_an_error() {
+    let jobs: Vec<_> = (0..600).map(|n| job(&format!("j{n}"))).collect();
+    for (key, hint) in [
+        (
+            Vec::new(),
+            "started 500 jobs before this error, and 100 jobs may not have been started: a",
+        ),
+        (vec!["--key", "k"], "100 jobs may not have been started: repeat the command"),
+    ] {
+        let fake =
+            Fake::answers([page(&jobs), done(500, json!([])), problem(503, "the store failed")])
+                .await;
+        let start = ["--server", &fake.url, "job", "start", "--all", "--yes"];
+        let failure = fastjob(&[&start[..], &key].concat()).await.failure();
+        assert!(failure.hints[0].contains(hint), "{failure}");
+    }
+}
+
+#[tokio::test]
 async fn jobs_are_started_with_a_param_and_a_key() {
     let items = json!([]);
     let fake = Fake::answers([done(1, items)]).await;

@@ -77,7 +77,13 @@ pub(super) async fn run(
     times: &Times,
 ) -> Result<(), Error> {
     let mut stop = std::pin::pin!(stopped()?);
-    let mut screen = Screen(ratatui::try_init().map_err(|err| broken(&err))?);
+    let mut screen = Screen(ratatui::try_init().map_err(|err| {
+        // It may have failed after it had changed the terminal.
+        if crossterm::terminal::is_raw_mode_enabled().is_ok_and(|is_raw| is_raw) {
+            ratatui::restore();
+        }
+        broken(&err)
+    })?);
     let (mut keys, _reading) = keys()?;
     let mut asking: JoinSet<News> = JoinSet::new();
     // At most one reading at a time: a slow coordinator gets no more requests than it answers.

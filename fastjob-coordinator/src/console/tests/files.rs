@@ -66,6 +66,17 @@ async fn the_page_finds_its_files_and_rest_at_every_depth() {
 }
 
 #[tokio::test]
+async fn a_path_that_is_too_deep_is_no_page() {
+    let site = Site::with_token();
+    for (levels, status) in [(8, 200_u16), (9, 404), (2_000, 404)] {
+        let path = format!("/console/{}", "x/".repeat(levels));
+        let answer = site.ask(&format!("GET {path}\nAccept: text/html"), "").await;
+        assert_eq!(answer.status(), status, "{levels}");
+        assert!(text(answer).await.len() < 20_000, "{levels}");
+    }
+}
+
+#[tokio::test]
 async fn each_page_has_its_own_nonce_and_nothing_else_may_run_or_be_loaded() {
     let site = Site::with_token();
     let mut nonces = BTreeSet::new();

@@ -6,8 +6,11 @@ use fastjob_core::{Job, JobDraft, JobId};
 use fastjob_engine::{Apply, Command, Directory, Edit, Event, JobRefused, SaveDone, Version};
 use serde::{Deserialize, Serialize};
 
-use super::super::{Error, Ops, Saved, node_calls::NodeCall};
-use crate::store::{Origin, Overrides, Partition};
+use super::super::{Error, JobView, Ops, Saved, jobs::view, node_calls::NodeCall};
+use crate::{
+    clock::wall_now,
+    store::{Origin, Overrides, Partition},
+};
 
 /// Saves jobs of one partition.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -49,6 +52,8 @@ pub(in crate::ops) struct Effect {
     pub(super) by_code: bool,
     /// The definition after it, if that is not the one of the edit.
     pub(super) other: Option<Box<JobDraft>>,
+    /// The job after it, if it was the only edit.
+    pub(super) view: Option<Box<JobView>>,
 }
 
 impl NodeCall for ApplyJobs {
@@ -82,10 +87,12 @@ impl NodeCall for ApplyJobs {
         let apply = |answer| Event::CommandWith(others, Command::Apply { ask, answer });
         Ok(match engine.ask_with(apply).await? {
             Ok(done) => {
+                let is_only = jobs.len() == 1;
                 let done = done.into_iter().zip(&jobs).map(|((done, row), job)| Effect {
                     saved: saved(done),
                     by_code: row.origin == Origin::Code,
                     other: (row.job != *job).then(|| Box::new(JobDraft::from(&*row.job))),
+                    view: is_only.then(|| Box::new(view(&row, wall_now()))),
                 });
                 ApplyReply::Done(done.collect())
             }

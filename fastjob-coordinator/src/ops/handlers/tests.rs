@@ -21,6 +21,19 @@ fn a_handler_is_found_by_its_name_or_with_its_service() {
 }
 
 #[test]
+fn a_name_says_which_services_are_read() {
+    let services = |name| services_of(name).iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(services("mail"), [""; 0]);
+    assert_eq!(services("a.mail"), ["a"]);
+    assert_eq!(services("a.b.mail."), ["a", "a.b"]);
+    assert_eq!(services("a.b.c.d.e.f"), [""; 0], "all of them are read");
+    let first: JobName = FIRST_JOB.parse().unwrap();
+    for other in ["--", "-.", ".", "0", ":", "A", "_", "a", "é"] {
+        assert!(other.parse::<JobName>().unwrap() > first, "{other}");
+    }
+}
+
+#[test]
 fn a_cursor_that_is_none_is_refused() {
     assert_eq!(parse_cursor("a/x").unwrap(), key("a", "x"));
     for wrong in ["", "a", "a/", "/x"] {

@@ -5,6 +5,7 @@
 
 mod attention;
 mod failing;
+mod shared;
 mod survey;
 mod usual;
 
@@ -19,10 +20,9 @@ use fastjob_client::types::{
 };
 use fastjob_core::ServiceName;
 use jiff::Timestamp;
-use tokio::{sync::Mutex, time::Instant};
 
 pub(super) use self::survey::SurveyNode;
-use self::{attention::Item, failing::Failing, survey::Surveyed, usual::Usual};
+use self::{attention::Item, failing::Failing, shared::Shared, survey::Surveyed, usual::Usual};
 use super::{
     Error, ExecutorView, Ops, Page,
     executors::{ByName, ListExecutors},
@@ -35,16 +35,19 @@ const FRESH: Duration = Duration::from_secs(2);
 const REST: u32 = 20;
 /// The longest time that it is used.
 const STALE: Duration = Duration::from_secs(30);
-/// How long a caller waits for a computation that others have begun.
-const TURN: Duration = Duration::from_secs(10);
+/// The oldest survey of which the number of jobs is shown.
+const RECENT: Duration = Duration::from_secs(10);
 /// Most items that need attention in an answer.
 const ITEMS: usize = 50;
 
 /// The last computation, for all who ask.
 #[derive(Default)]
 pub(crate) struct Overviews {
-    last: Mutex<Option<(Instant, Arc<Whole>)>>,
-    surveyed: Mutex<Option<(Instant, Arc<Surveyed>)>>,
+    last: Shared<Whole>,
+    /// What all nodes said.
+    surveyed: Shared<Surveyed>,
+    /// What this node said.
+    here: Shared<Surveyed>,
     failing: Failing,
     usual: Usual,
 }
@@ -92,32 +95,20 @@ impl Ops {
 
     /// The last computation, or a new one.
     pub(super) async fn whole(&self) -> Result<Arc<Whole>, Error> {
-        let last = tokio::time::timeout(TURN, self.overviews.last.lock()).await;
-        let mut last = last.map_err(|_| too_slow())?;
-        if let Some((until, whole)) = &*last
-            && Instant::now() < *until
-        {
-            return Ok(Arc::clone(whole));
-        }
-        let begun = Instant::now();
-        let whole = Arc::new(self.compute().await?);
-        *last = Some((begun + fresh(begun.elapsed()), Arc::clone(&whole)));
-        Ok(whole)
+        let ops = self.clone();
+        self.overviews.last.get(async move { ops.compute().await }).await
     }
 
-    /// The last survey, or a new one.
+    /// The last survey of all nodes, or a new one.
     async fn surveyed(&self) -> Result<Arc<Surveyed>, Error> {
-        let last = tokio::time::timeout(TURN, self.overviews.surveyed.lock()).await;
-        let mut last = last.map_err(|_| too_slow())?;
-        if let Some((until, surveyed)) = &*last
-            && Instant::now() < *until
-        {
-            return Ok(Arc::clone(surveyed));
-        }
-        let begun = Instant::now();
-        let surveyed = Arc::new(self.survey().await?);
-        *last = Some((begun + fresh(begun.elapsed()), Arc::clone(&surveyed)));
-        Ok(surveyed)
+        let ops = self.clone();
+        self.overviews.surveyed.get(async move { ops.survey().await }).await
+    }
+
+    /// The last survey of this node, or a new one.
+    async fn surveyed_here(&self) -> Result<Arc<Surveyed>, Error> {
+        let ops = self.clone();
+        self.overviews.here.get(async move { Ok::<_, Error>(ops.survey_here().await) }).await
     }
 
     async fn compute(&self) -> Result<Whole, Error> {
@@ -134,9 +125,15 @@ impl Ops {
         Ok(Whole { at, surveyed, executors, items, unanswered })
     }
 
-    /// How many jobs there are, of all services or of one; `None` if a node does not answer.
-    pub(super) async fn job_total(&self, service: Option<&ServiceName>) -> Option<u64> {
-        let surveyed = self.surveyed().await.ok().filter(|all| all.unanswered.is_empty())?;
+    /// How many jobs there are, of all services or of one, as of the last survey. `None` if there
+    /// was none for a while, or if a node did not answer it. Nobody waits for it.
+    pub(super) fn job_total(&self, service: Option<&ServiceName>) -> Option<u64> {
+        let ops = self.clone();
+        let work = async move { ops.survey().await };
+        let surveyed = self.overviews.surveyed.recent(RECENT, work)?;
+        if !surveyed.unanswered.is_empty() {
+            return None;
+        }
         let counts = surveyed.services.iter();
         let counts = counts.filter(|(name, _)| service.is_none_or(|service| service == *name));
         Some(counts.map(|(_, count)| count.jobs).sum())

@@ -1,6 +1,9 @@
 //! What the engines of all nodes say about their open tasks.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use fastjob_core::{ExecutorName, JobId, JobPath, ServiceName, TaskId};
 use fastjob_engine::{Command, HeldUp, LongRun, ServiceCount};
@@ -14,6 +17,8 @@ use crate::{
     store::Partition,
 };
 
+/// How long an engine may take.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Most groups of tasks of one kind that are kept.
 const MOST: usize = 500;
 
@@ -26,7 +31,8 @@ impl NodeCall for SurveyNode {
     type Reply = Surveyed;
 
     async fn answer(self, ops: &Ops, _: Partition) -> Result<Surveyed, Error> {
-        ops.survey_here().await
+        // Each of the others asks.
+        Ok((*ops.surveyed_here().await?).clone())
     }
 }
 
@@ -90,8 +96,8 @@ impl Ops {
     /// Surveys all nodes.
     pub(super) async fn survey(&self) -> Result<Surveyed, Error> {
         let (here, (replies, mut unanswered)) =
-            tokio::join!(self.survey_here(), self.call_others(&SurveyNode {}));
-        let mut all = here?;
+            tokio::join!(self.surveyed_here(), self.call_others(&SurveyNode {}));
+        let mut all = (*here?).clone();
         for reply in replies {
             all.merge(reply);
         }
@@ -107,22 +113,26 @@ impl Ops {
         Ok(Surveyed { unanswered, ..all })
     }
 
-    /// One engine after the other, so that they do not all stop at the same time.
-    async fn survey_here(&self) -> Result<Surveyed, Error> {
+    /// One engine after the other, so that they do not all stop at the same time. The partition of
+    /// one that does not answer is left out, so it counts as one on which no node acts.
+    pub(super) async fn survey_here(&self) -> Surveyed {
         let mut here = Surveyed::default();
         for lease in self.engines.loaded() {
             let Ok(engine) = self.engine(lease.partition) else { continue };
-            match engine.query(|answer| Command::Survey { answer }).await {
-                Ok(survey) => here.merge(Surveyed::of(lease.partition, survey)),
-                Err(AskError::Moved) => {}
-                Err(err) => return Err(err.into()),
+            let survey = engine.query(|answer| Command::Survey { answer });
+            let partition = lease.partition.0;
+            match tokio::time::timeout(PATIENCE, survey).await {
+                Ok(Ok(survey)) => here.merge(Surveyed::of(lease.partition, survey)),
+                Ok(Err(AskError::Moved)) => {}
+                Ok(Err(err)) => tracing::warn!(partition, %err, "a survey has no answer"),
+                Err(_) => tracing::warn!(partition, "a survey had no answer within {PATIENCE:?}"),
             }
         }
         let sum = self.engines.figures().read();
         here.open = (sum.queued, sum.running);
         here.problems = self.problems();
         here.paused_until = self.engines.paused_until();
-        Ok(here)
+        here
     }
 }
 

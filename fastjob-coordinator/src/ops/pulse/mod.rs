@@ -1,7 +1,7 @@
 //! Live pages: one computation per node, however many pages watch.
 //!
 //! A feed reads what the engines have counted, twice a second, and the states of the tasks that some
-//! page shows, once a second. It runs while a page watches. Every watcher compares the latest reading
+//! page shows, once a second. None of them waits for another. It runs while a page watches. Every watcher compares the latest reading
 //! with what it has sent, so a slow one skips readings, and nothing is queued for it. The cost of a
 //! feed does not depend on how many tasks there are: the engines count in any case.
 
@@ -40,6 +40,10 @@ const SOON: Duration = Duration::from_millis(100);
 const TASKS: Duration = Duration::from_secs(1);
 /// The interval between two readings of services.
 const SERVICES: Duration = Duration::from_secs(2);
+/// How long a reading of tasks, and one of services, may take. The computation of services goes on
+/// after it, and is there for a later reading.
+const TASKS_LIMIT: Duration = Duration::from_secs(5);
+const SERVICES_LIMIT: Duration = Duration::from_secs(1);
 /// Most tasks that one page watches.
 pub(crate) const TASKS_OF_PAGE: usize = 100;
 /// Most tasks that all pages of a node watch together.
@@ -71,6 +75,8 @@ struct Snapshot {
     /// `None` before the first reading.
     reading: Option<Reading>,
     services: Option<Arc<OfServices>>,
+    /// Whether it was tried to read the services.
+    has_tried_services: bool,
     tasks: Arc<tasks::Shown>,
 }
 
@@ -118,7 +124,9 @@ struct Inner {
     /// Watchers that show the tasks of one service.
     of_service: AtomicUsize,
     /// A task is watched that was not before.
-    wake: Notify,
+    wake_tasks: Notify,
+    /// A page watches a service that did not before.
+    wake_services: Notify,
     /// What was read so far: counters continue when a page opens after all others have closed.
     totals: tokio::sync::Mutex<read::Totals>,
 }
@@ -177,8 +185,11 @@ impl Pulse {
             }
         };
         drop(state);
-        if new > 0 || service.is_some() {
-            self.0.wake.notify_one();
+        if new > 0 {
+            self.0.wake_tasks.notify_one();
+        }
+        if service.is_some() {
+            self.0.wake_services.notify_one();
         }
         Ok(Watcher::new(self.clone(), feed, tasks, service))
     }
@@ -197,57 +208,78 @@ impl Pulse {
         self.0.of_service.fetch_sub(usize::from(service.is_some()), Ordering::Relaxed);
     }
 
-    /// Reads until nobody watches.
+    /// Reads until nobody watches. What is read slowly delays nothing else.
     async fn run(self, source: impl Source, sender: Arc<watch::Sender<Arc<Snapshot>>>) {
-        let mut tasks = Tasks::default();
-        let (mut tasks_at, mut services_at): (Option<Instant>, Option<Instant>) = (None, None);
-        let mut services = None;
-        let mut is_woken = false;
+        tokio::select! {
+            () = self.read_counts(&source, &sender) => {}
+            () = self.read_tasks(&source, &sender) => {}
+            () = self.read_services(&source, &sender) => {}
+        }
+    }
+
+    /// Ends when nobody watches.
+    async fn read_counts(&self, source: &impl Source, sender: &watch::Sender<Arc<Snapshot>>) {
         loop {
             let begun = Instant::now();
-            let is_time =
-                |at: Option<Instant>, every: Duration| at.is_none_or(|at| begun - at >= every);
             let reading = source.counts(&mut *self.0.totals.lock().await).await;
-            if is_woken || is_time(tasks_at, TASKS) {
-                tasks_at = Some(begun);
-                let watched = self.lock().watched.keys().copied().collect();
-                if let Err(err) = tasks.read(&source, watched).await {
-                    tracing::debug!(%err, "could not read the tasks that pages show, trying again");
-                }
-            }
-            if self.0.of_service.load(Ordering::Relaxed) == 0 {
-                services = None;
-            } else if services.is_none() || is_time(services_at, SERVICES) {
-                services_at = Some(begun);
-                match source.services().await {
-                    Ok(read) => services = Some(Arc::new(read)),
-                    Err(err) => {
-                        tracing::debug!(%err, "could not read the services that pages show");
-                    }
-                }
-            }
-            let (services, tasks) = (services.clone(), tasks.shown());
-            let next = Snapshot { reading: Some(reading), services, tasks };
-            sender.send_if_modified(|snapshot| {
-                let is_new = !snapshot.is_like(&next);
-                if is_new {
-                    *snapshot = Arc::new(next);
-                }
-                is_new
-            });
-            is_woken = tokio::select! {
-                () = tokio::time::sleep_until(begun + BEAT) => false,
-                () = self.0.wake.notified() => true,
-            };
-            if is_woken {
-                tokio::time::sleep_until(begun + SOON).await;
-            }
+            publish(sender, |snapshot| snapshot.reading = Some(reading));
+            tokio::time::sleep_until(begun + BEAT).await;
             // Under the lock, so that nobody subscribes to a feed that has just ended.
             let mut state = self.lock();
             if sender.receiver_count() == 0 {
                 state.feed = Weak::new();
                 return;
             }
+        }
+    }
+
+    /// Does not end.
+    async fn read_tasks(&self, source: &impl Source, sender: &watch::Sender<Arc<Snapshot>>) {
+        let mut tasks = Tasks::default();
+        loop {
+            let begun = Instant::now();
+            let watched = self.lock().watched.keys().copied().collect();
+            match tokio::time::timeout(TASKS_LIMIT, tasks.read(source, watched)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(err)) => {
+                    tracing::debug!(%err, "could not read the tasks that pages show, trying again");
+                }
+                Err(_) => tracing::debug!("could not read the tasks that pages show in time"),
+            }
+            let shown = tasks.shown();
+            publish(sender, |snapshot| snapshot.tasks = shown);
+            rest(begun, TASKS, &self.0.wake_tasks).await;
+        }
+    }
+
+    /// Does not end.
+    async fn read_services(&self, source: &impl Source, sender: &watch::Sender<Arc<Snapshot>>) {
+        loop {
+            let begun = Instant::now();
+            if self.0.of_service.load(Ordering::Relaxed) == 0 {
+                publish(sender, |snapshot| {
+                    (snapshot.services, snapshot.has_tried_services) = (None, false);
+                });
+            } else {
+                let services = match tokio::time::timeout(SERVICES_LIMIT, source.services()).await {
+                    Ok(Ok(services)) => Some(Arc::new(services)),
+                    Ok(Err(err)) => {
+                        tracing::debug!(%err, "could not read the services that pages show");
+                        None
+                    }
+                    Err(_) => {
+                        tracing::debug!("could not read the services that pages show in time");
+                        None
+                    }
+                };
+                publish(sender, |snapshot| {
+                    snapshot.has_tried_services = true;
+                    if services.is_some() {
+                        snapshot.services = services;
+                    }
+                });
+            }
+            rest(begun, SERVICES, &self.0.wake_services).await;
         }
     }
 
@@ -267,7 +299,31 @@ impl Snapshot {
             (None, None) => true,
             (Some(_), None) | (None, Some(_)) => false,
         };
-        reading && self.services == other.services && Arc::ptr_eq(&self.tasks, &other.tasks)
+        reading
+            && self.services == other.services
+            && self.has_tried_services == other.has_tried_services
+            && Arc::ptr_eq(&self.tasks, &other.tasks)
+    }
+}
+
+/// Changes what watchers see, and wakes them if it says something else then.
+fn publish(sender: &watch::Sender<Arc<Snapshot>>, change: impl FnOnce(&mut Snapshot)) {
+    sender.send_if_modified(|snapshot| {
+        let mut next = Snapshot::clone(snapshot);
+        change(&mut next);
+        let is_new = !snapshot.is_like(&next);
+        if is_new {
+            *snapshot = Arc::new(next);
+        }
+        is_new
+    });
+}
+
+/// Waits for the next reading after one that began then.
+async fn rest(begun: Instant, every: Duration, wake: &Notify) {
+    tokio::select! {
+        () = tokio::time::sleep_until(begun + every) => {}
+        () = wake.notified() => tokio::time::sleep_until(begun + SOON).await,
     }
 }
 

@@ -30,6 +30,10 @@ const TASKS: usize = 50;
 /// After an alarm, lists of alarms change for so long, because it is sent. Alarms are grouped.
 const SENDING: Duration = Duration::from_secs(120);
 const SENT_EVERY: Duration = Duration::from_secs(5);
+/// What engines count is durable, and so in lists, a moment later: after a change, a mark changes so
+/// many times more, at this interval.
+const REPEATS: u64 = 5;
+const REPEATED_EVERY: Duration = Duration::from_secs(2);
 
 /// Reads what the engines of a node have counted.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -55,6 +59,27 @@ pub(super) struct Totals {
     alarms: u64,
     /// When the last alarm was raised.
     alarm_at: Option<Instant>,
+    saved: Repeated<u64>,
+    /// Tasks that wait, that run, and that have ended.
+    tasks: Repeated<(u64, u64, u64)>,
+}
+
+/// Numbers, and when they last changed.
+#[derive(Default)]
+struct Repeated<T> {
+    last: Option<T>,
+    at: Option<Instant>,
+}
+
+impl<T: Copy + Hash + PartialEq> Repeated<T> {
+    /// Changes with the numbers, and a few times after they have changed.
+    fn mark(&mut self, now: T) -> u64 {
+        if self.last.replace(now).is_some_and(|last| last != now) {
+            self.at = Some(Instant::now());
+        }
+        let repeated = |at: Instant| at.elapsed().as_secs() / REPEATED_EVERY.as_secs();
+        hash(&(now, self.at.map_or(REPEATS, |at| repeated(at).min(REPEATS))))
+    }
 }
 
 impl Totals {
@@ -119,9 +144,9 @@ impl Source for Ops {
         let nodes: Vec<_> =
             counted.iter().map(|(node, partitions, _)| (&node.id, partitions)).collect();
         let marks = Marks {
-            jobs: before.jobs,
+            jobs: before.saved.mark(before.jobs),
             executors: hash(&(sessions, self.losses.count(), self.engines.drained())),
-            tasks: hash(&(queued, running, before.ended)),
+            tasks: before.tasks.mark((queued, running, before.ended)),
             alarms: before.alarms_mark(),
             nodes: hash(&nodes),
         };
@@ -195,4 +220,22 @@ fn shot(view: TaskView) -> Option<Shot> {
     let view = TaskView { param: None, result: None, attempts, ..view };
     let json = serde_json::to_string(&view).ok()?;
     Some(Shot { task, has_ended, json: Arc::from(json) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_is_repeated_a_few_times_and_then_it_is_quiet() {
+        let mut repeated = Repeated::default();
+        let (mut last, mut changes) = (repeated.mark(1), 0);
+        for second in 0..60 {
+            let mark = repeated.mark(if second < 10 { 1 } else { 2 });
+            changes += u64::from(mark != last);
+            last = mark;
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        assert_eq!(changes, 1 + REPEATS);
+    }
 }

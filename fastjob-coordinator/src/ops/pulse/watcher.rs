@@ -139,8 +139,12 @@ impl Watcher {
     fn counts_of(&self, snapshot: &Snapshot) -> Option<Counts> {
         let counts = snapshot.reading.as_ref()?.counts.clone();
         let Some(service) = &self.service else { return Some(counts) };
-        let open = snapshot.services.as_ref()?.get(service).copied();
-        let (queued, running) = open.unwrap_or((Some(0), Some(0)));
+        let (queued, running) = match &snapshot.services {
+            Some(services) => services.get(service).copied().unwrap_or((Some(0), Some(0))),
+            // They cannot be read at the moment: the page is told the rest.
+            None if snapshot.has_tried_services => (None, None),
+            None => return None,
+        };
         Some(Counts { queued, running, ..counts })
     }
 }

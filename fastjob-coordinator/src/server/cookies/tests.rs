@@ -55,21 +55,24 @@ fn changed_cookies_are_forged() {
     let cookie = sent(&cookies.issue(Secure::No).unwrap());
     let (name, value) = cookie.split_once('=').unwrap();
     let parts: Vec<_> = value.split('.').collect();
-    let [since, until, mac] = parts[..] else { panic!("{value}") };
+    let [since, until, secure, mac] = parts[..] else { panic!("{value}") };
     let later = until.parse::<u64>().unwrap() + 1;
     for wrong in [
         String::new(),
         ".".to_owned(),
         "..".to_owned(),
-        format!("{since}.{later}.{mac}"),
-        format!("{later}.{until}.{mac}"),
-        format!("{since}.{until}.{}", &mac[2..]),
-        format!("{since}.{until}.{mac}.{mac}"),
-        format!("{since}.{until}."),
-        format!("{since}{until}..{mac}"),
-        format!("{since}.{until}.{}", mac.replace(|c: char| c.is_ascii_digit(), "a")),
-        format!("{since}.{until}.{}", "0".repeat(64)),
-        format!("{}{since}.{until}.{mac}", "0".repeat(200)),
+        format!("{since}.{later}.{secure}.{mac}"),
+        format!("{later}.{until}.{secure}.{mac}"),
+        format!("{since}.{until}.{secure}.{}", &mac[2..]),
+        format!("{since}.{until}.{secure}.{mac}.{mac}"),
+        format!("{since}.{until}.{secure}."),
+        format!("{since}{until}..{secure}.{mac}"),
+        format!("{since}.{until}.{mac}"),
+        format!("{since}.{until}.s.{mac}"),
+        format!("{since}.{until}..{mac}"),
+        format!("{since}.{until}.{secure}.{}", mac.replace(|c: char| c.is_ascii_digit(), "a")),
+        format!("{since}.{until}.{secure}.{}", "0".repeat(64)),
+        format!("{}{since}.{until}.{secure}.{mac}", "0".repeat(200)),
         "x".repeat(60_000),
     ] {
         let judged = cookies.judge(&with(&format!("{name}={wrong}")));
@@ -118,4 +121,29 @@ fn a_cookie_expires_and_is_renewed_for_a_week() {
     }
     clock.sleep(hours(24));
     assert_eq!(cookies.judge(&with(&cookie)), Shown::Expired, "a week is over");
+}
+
+#[test]
+fn a_cookie_that_travels_by_https_only_stays_so_when_it_is_renewed() {
+    let (cookies, clock) = cookies("a-token-of-the-tests");
+    let renewed = |of: Secure, by: Secure| {
+        let first = sent(&cookies.issue(of).unwrap());
+        clock.sleep(Duration::from_secs(13 * 3600));
+        let set = cookies.renew(&with(&first), by).unwrap().to_str().unwrap().to_owned();
+        assert!(set.contains("; Max-Age=86400"), "{set}");
+        assert_eq!(cookies.judge(&with(set.split(';').next().unwrap())), Shown::Valid);
+        set.ends_with("; Secure")
+    };
+    assert!(renewed(Secure::Yes, Secure::No) && renewed(Secure::No, Secure::Yes));
+    assert!(!renewed(Secure::No, Secure::No));
+}
+
+#[test]
+fn the_rest_of_a_session_is_known() {
+    let (cookies, clock) = cookies("a-token-of-the-tests");
+    let cookie = sent(&cookies.issue(Secure::No).unwrap());
+    assert_eq!(cookies.rest(&with("")), None);
+    assert_eq!(cookies.rest(&with(&cookie)), Some(LIFETIME));
+    clock.sleep(Duration::from_secs(23 * 3600));
+    assert_eq!(cookies.rest(&with(&cookie)), Some(Duration::from_secs(3600)));
 }

@@ -20,26 +20,33 @@ pub(super) fn typed() -> Registration {
     Typed(0_u8).into_registration()
 }
 
-/// What the executor sends between this welcome and its answer to the leases.
+/// The schemas that the executor sends after this welcome; without waiting for them, those that it
+/// sends before its answer to the leases.
 async fn sent_after(welcome: v1::Welcome) -> Vec<v1::HandlerSchema> {
+    let accepted = welcome.accepts_schemas;
     let mut coordinator = Coordinator::with_an_executor().await;
     coordinator.hear(|said| matches!(said, Say::Hello(_)).then_some(())).await;
     coordinator.say(Hear::Welcome(welcome)).await;
     let lease = v1::Lease { partition: 0, term: 1 };
     coordinator.say(Hear::Leases(v1::Leases { leases: vec![lease] })).await;
     let sent = Mutex::new(Vec::new());
-    let until_holding = |said| {
+    let until_last = |said| {
         if let Say::Schemas(schemas) = &said {
             sent.lock().unwrap().extend(schemas.schemas.clone());
         }
-        matches!(said, Say::Holding(_)).then_some(())
+        let last = if accepted {
+            matches!(said, Say::Schemas(_))
+        } else {
+            matches!(said, Say::Holding(_))
+        };
+        last.then_some(())
     };
-    coordinator.hear(until_holding).await;
+    coordinator.hear(until_last).await;
     sent.into_inner().unwrap()
 }
 
 #[tokio::test]
-async fn schemas_are_sent_to_a_coordinator_that_accepts_them_before_anything_else() {
+async fn schemas_are_sent_to_a_coordinator_that_accepts_them() {
     let welcome = v1::Welcome {
         cluster: "test".to_owned(),
         beat_ms: 60_000,

@@ -68,6 +68,8 @@ export function restOf(draft: object): Rest {
 
 export function toForm(draft: Partial<JobDraft>, zone: string): Form {
   const empty = emptyForm(zone)
+  // A number alone is the count.
+  const retry = typeof draft.retry === 'number' ? { count: draft.retry } : draft.retry
   return {
     ...empty,
     name: draft.name ?? '',
@@ -81,11 +83,11 @@ export function toForm(draft: Partial<JobDraft>, zone: string): Form {
     ...strategies(draft),
     timeout: draft.timeout ?? '',
     grace: span(draft.grace, empty.grace),
-    retryCount: text(draft.retry?.count, empty.retryCount),
-    retryDelay: span(draft.retry?.delay, empty.retryDelay),
-    retryFactor: text(draft.retry?.factor, empty.retryFactor),
-    retryMaxDelay: span(draft.retry?.max_delay, empty.retryMaxDelay),
-    retryJitter: text(draft.retry?.jitter, empty.retryJitter),
+    retryCount: text(retry?.count, empty.retryCount),
+    retryDelay: span(retry?.delay, empty.retryDelay),
+    retryFactor: text(retry?.factor, empty.retryFactor),
+    retryMaxDelay: span(retry?.max_delay, empty.retryMaxDelay),
+    retryJitter: text(retry?.jitter, empty.retryJitter),
     noExecutor: span(draft.no_executor, empty.noExecutor),
     children: (draft.children ?? []).map(({ job, on, pass_result }) => ({
       job,
