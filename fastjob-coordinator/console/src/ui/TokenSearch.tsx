@@ -106,7 +106,10 @@ export function TokenSearch({
     } else if (event.key === 'Enter') {
       event.preventDefault()
       if (shown && active >= 0) pick(active)
-      else submit(typed)
+      else {
+        submit(typed)
+        setOpen(false)
+      }
     } else if (event.key === 'Tab' && shown && active >= 0) {
       event.preventDefault()
       pick(active)
