@@ -38,7 +38,8 @@ function App() {
 }
 
 // Its relative address would lead elsewhere as soon as the path of the page changes.
-for (const icon of document.querySelectorAll<HTMLLinkElement>('link[rel=icon]')) icon.setAttribute('href', icon.href)
+for (const icon of document.querySelectorAll<HTMLLinkElement>('link[rel=icon]'))
+  icon.setAttribute('href', icon.href)
 
 followSettings()
 // The words are there before the first paint, so that no text changes its language under the eyes.
