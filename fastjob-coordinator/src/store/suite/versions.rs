@@ -49,9 +49,8 @@ pub(crate) async fn each_change_keeps_the_version_before_it(home: &mut impl Home
     assert_eq!(versions(home, JOB).await, all);
     assert_eq!(versions(home, OTHER).await, [version(&job(OTHER, "b"))]);
     assert_eq!(versions(home, JobId(3)).await, []);
-    let store = home.store();
-    assert_eq!(store.versions(JOB, 4, 2).await.unwrap(), all[1..3], "a page");
-    assert_eq!(store.versions(JOB, 1, 2).await.unwrap(), []);
+    assert_eq!(home.store().versions(JOB, 4, 2).await.unwrap(), all[1..3], "a page");
+    assert_eq!(home.store().versions(JOB, 1, 2).await.unwrap(), []);
     home.reopen().await;
     assert_eq!(versions(home, JOB).await, all);
 }
