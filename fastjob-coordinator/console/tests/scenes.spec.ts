@@ -69,7 +69,7 @@ test('a new installation shows the first steps, and has no error on any page', a
       '/cluster',
     ]) {
       await open(page, to, {}, scene.url)
-      await page.locator('main h1').first().waitFor()
+      await page.locator('main h1:visible').first().waitFor()
       await expect(page.getByRole('alert')).toHaveCount(0)
     }
     await open(page, '/overview', {}, scene.url)

@@ -38,10 +38,14 @@ async fn a_page_sees_counts_its_tasks_and_that_the_coordinator_stops() {
     rest.executors(1).await;
     let task = rest.start("slow", json!({"param": "60000"})).await;
     let mut events = rest.events(&format!("/api/v1/events?tasks={task}")).await.unwrap();
-    let first = events.next().await.unwrap();
-    assert_eq!(first.0, "counts", "{first:?}");
-    until(&mut events, "counts", |counts| counts["running"] == 1 && counts["executors"] == 1).await;
-    until(&mut events, "task", |view| view["id"] == task && view["state"] == "running").await;
+    // The first counts and the task may come in either order.
+    let mut wanted = [true, true];
+    while wanted.contains(&true) {
+        let (of, data) = events.next().await.expect("the stream is open");
+        let counts = of == "counts" && data["running"] == 1 && data["executors"] == 1;
+        let running = of == "task" && data["id"] == task && data["state"] == "running";
+        wanted = [wanted[0] && !counts, wanted[1] && !running];
+    }
     rest.post(&format!("/api/v1/tasks/{task}/stop")).await;
     let seen = until(&mut events, "task", |view| view["state"] == "stopped").await;
     let view = &seen.last().unwrap().1;
@@ -97,14 +101,21 @@ async fn the_overview_says_what_needs_attention() {
     .await;
     assert_eq!(overview["executors"]["connected"], 1, "{overview}");
     assert_eq!(overview["tasks"]["queued"], 1, "{overview}");
-    let (_, other) = rest.get("/api/v1/overview?service=other").await.unwrap();
-    let kinds: Vec<_> =
-        other["attention"].as_array().unwrap().iter().map(|it| &it["kind"]).collect();
-    assert_eq!(kinds, ["no_executor"], "{other}");
-    let (_, services) = rest.get("/api/v1/services").await.unwrap();
-    let other = services["items"].as_array().unwrap();
-    let other = other.iter().find(|of| of["service"] == "other").unwrap();
-    assert_eq!((&other["jobs"], &other["queued"]), (&json!(1), &json!(1)), "{services}");
+    // An overview may be some seconds old.
+    eventually("that of the service has what it waits for", Duration::from_secs(60), || async {
+        let (_, other) = rest.get("/api/v1/overview?service=other").await.unwrap();
+        let items = other["attention"].as_array()?;
+        let kinds: Vec<_> = items.iter().map(|item| &item["kind"]).collect();
+        (kinds == ["no_executor"]).then_some(())
+    })
+    .await;
+    eventually("the service has its task", Duration::from_secs(60), || async {
+        let (_, services) = rest.get("/api/v1/services").await.unwrap();
+        let all = services["items"].as_array()?;
+        let other = all.iter().find(|of| of["service"] == "other")?;
+        (other["jobs"] == 1 && other["queued"] == 1).then_some(())
+    })
+    .await;
     let (_, jobs) = rest.get("/api/v1/jobs?last_state=failed&enabled=true").await.unwrap();
     let names: Vec<_> = jobs["items"].as_array().unwrap().iter().map(|job| &job["name"]).collect();
     assert_eq!(names, ["fatal"]);

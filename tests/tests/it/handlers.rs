@@ -168,7 +168,7 @@ async fn a_handler_without_a_schema_takes_every_param_and_the_last_known_schema_
     let mut executor = reports(&coordinator, "e2");
     rest.executors(2).await;
     arrived(&rest).await;
-    let task = rest.ended(rest.start("noop", json!({"param": {"month": 13}})).await).await;
+    let task = rest.ended(rest.start("reports.noop", json!({"param": {"month": 13}})).await).await;
     assert_eq!(task["state"], "succeeded");
 
     executor.kill();

@@ -108,13 +108,7 @@ export function Top({ onSearch, onKeys }: { onSearch: () => void; onKeys: () => 
         </Go>
         <ServiceSwitch />
       </span>
-      <button
-        type="button"
-        className="find"
-        onClick={onSearch}
-        aria-label={t.top.search}
-        aria-keyshortcuts="Control+K"
-      >
+      <button type="button" className="find" onClick={onSearch} aria-keyshortcuts="Control+K">
         <Icon name="search" />
         <span>{t.top.search}</span>
         <span className="keys">

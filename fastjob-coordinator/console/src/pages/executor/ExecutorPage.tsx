@@ -195,7 +195,7 @@ function Tasks({ tasks, none, executor, onStop }: TasksProps) {
   const { t } = useI18n()
   if (tasks.length === 0) return <p className="grey">{none}</p>
   return (
-    <ul className="ends five">
+    <ul className="outcomes five">
       {tasks.map((task) => {
         const here = task.attempts.find((one) => one.executor === executor)
         return (

@@ -71,7 +71,7 @@ export function AlarmsTab({ job }: { job: JobView }) {
         ) : alarms.length === 0 ? (
           <p className="grey">{words.noPast}</p>
         ) : (
-          <ul className="ends">
+          <ul className="outcomes">
             {alarms.slice(0, 20).map((alarm) => (
               <li key={alarm.id}>
                 <Status state={alarm.state} />

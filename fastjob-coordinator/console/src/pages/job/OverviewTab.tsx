@@ -77,7 +77,7 @@ export function OverviewTab({ job }: { job: JobView }) {
                 ends={open.ends}
                 onOpen={(task) => void navigate({ to: '/tasks/$task', params: { task: String(task) } })}
               />
-              <ul className="ends">
+              <ul className="outcomes">
                 {open.ends.slice(0, 8).map((end) => (
                   <li key={end.task}>
                     <Link className="mono" to="/tasks/$task" params={{ task: String(end.task) }}>

@@ -56,7 +56,8 @@ export function lateMs(task: TaskView, now: number): number | null {
 /** How long it ran; up to now if it runs. */
 export function tookMs(task: Pick<TaskView, 'started_at' | 'ended_at'>, now: number): number | null {
   if (!task.started_at) return null
-  return (task.ended_at ? Date.parse(task.ended_at) : now) - Date.parse(task.started_at)
+  // The clock of this browser may be behind.
+  return Math.max(0, (task.ended_at ? Date.parse(task.ended_at) : now) - Date.parse(task.started_at))
 }
 
 /** The name with which REST finds the job. */
