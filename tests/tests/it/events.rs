@@ -86,7 +86,9 @@ async fn the_overview_says_what_needs_attention() {
     let executor = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();
     rest.executors(1).await;
-    rest.save(json!({"name": "nobody", "service": "other", "handler": "none"})).await;
+    let job = json!({"name": "nobody", "service": "other", "handler": "none"});
+    let job: fastjob_client::types::JobDraft = serde_json::from_value(job).unwrap();
+    rest.client().job("other.nobody").save(&job).await.unwrap();
     let failed = rest.start("fatal", json!({})).await;
     rest.ended(failed).await;
     let waits = rest.start("nobody", json!({})).await;
