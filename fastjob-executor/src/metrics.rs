@@ -83,6 +83,7 @@ struct Inner {
 
 /// What is known once the executor is built.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "only the registry shows them"))]
 struct About {
     service: String,
     executor: String,
