@@ -76,7 +76,6 @@ test('a new installation shows the first steps, and has no error on any page', a
     }
     await open(page, '/overview', {}, scene.url)
     await expect(page.getByText('cargo add fastjob-executor').first()).toBeVisible()
-    await page.goto('about:blank')
   } finally {
     await scene.end()
   }
