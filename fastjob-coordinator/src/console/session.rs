@@ -68,7 +68,7 @@ pub(super) async fn sign_in(State(console): State<Arc<Console>>, request: Reques
     };
     let is_right = match &console.guard {
         Guard::Token(right) => right.is(token.trim().as_bytes()),
-        Guard::Local => true, // nobody needs one
+        Guard::Local => true, // no token is needed
     };
     if !is_right {
         let detail = "the token is wrong: it is the coordinator's FASTJOB_TOKEN";

@@ -36,7 +36,7 @@ const NEVER: i64 = i64::MIN;
 /// Counts by job.
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
-    /// Most jobs that are told apart; 0 counts none by job.
+    /// Most jobs that are distinguished; 0 counts none by job.
     most: usize,
     /// Engines only read it, once per batch, unless a job is new and there is room for it.
     known: RwLock<Known>,

@@ -105,7 +105,7 @@ pub(crate) enum Format {
 }
 
 impl Metrics {
-    /// `jobs` is the number of jobs that are told apart.
+    /// `jobs` is the number of jobs that are distinguished.
     pub(crate) fn new(jobs: usize, about: About) -> Self {
         Self(Arc::new(Parts {
             about,

@@ -23,11 +23,11 @@ const ANSWERS: &[u64] = &[
     1_000, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
     5_000_000,
 ];
-/// The most routes that are told apart: more than there are, so that only a mistake reaches it.
+/// The most routes that are distinguished: more than there are, so that only a mistake reaches it.
 const ROUTES: usize = 200;
 /// Classes of HTTP statuses.
 const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
-/// Methods that are told apart.
+/// Methods that are distinguished.
 const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "other"];
 const NO_ROUTE: &str = "none";
 

@@ -208,7 +208,7 @@ impl Pulse {
         self.0.of_service.fetch_sub(usize::from(service.is_some()), Ordering::Relaxed);
     }
 
-    /// Reads until nobody watches. What is read slowly delays nothing else.
+    /// Reads until no page watches. What is read slowly delays nothing else.
     async fn run(self, source: impl Source, sender: Arc<watch::Sender<Arc<Snapshot>>>) {
         tokio::select! {
             () = self.read_counts(&source, &sender) => {}
@@ -217,14 +217,14 @@ impl Pulse {
         }
     }
 
-    /// Ends when nobody watches.
+    /// Ends when no page watches.
     async fn read_counts(&self, source: &impl Source, sender: &watch::Sender<Arc<Snapshot>>) {
         loop {
             let begun = Instant::now();
             let reading = source.counts(&mut *self.0.totals.lock().await).await;
             publish(sender, |snapshot| snapshot.reading = Some(reading));
             tokio::time::sleep_until(begun + BEAT).await;
-            // Under the lock, so that nobody subscribes to a feed that has just ended.
+            // Under the lock, so that no page subscribes to a feed that has just ended.
             let mut state = self.lock();
             if sender.receiver_count() == 0 {
                 state.feed = Weak::new();

@@ -1,4 +1,4 @@
-//! How many tasks are open, kept up to date with them, so that nobody has to look at all of them.
+//! How many tasks are open, kept up to date with them, so that no caller has to look at all of them.
 //!
 //! A task that is spread over executors counts once, in its own state. Its shards do not count.
 

@@ -10,7 +10,7 @@ use crate::stage::Stage;
 /// Prints one line.
 pub(crate) fn say(line: &Value) {
     let mut out = std::io::stdout().lock();
-    // Without a reader there is nobody to serve, and standard input ends as well.
+    // Without a reader there is no one to serve, and standard input ends as well.
     drop(writeln!(out, "{line}").and_then(|()| out.flush()));
 }
 

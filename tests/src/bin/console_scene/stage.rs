@@ -181,7 +181,7 @@ impl Stage {
         }
     }
 
-    /// Stops everything. What runs is aborted: nobody needs its outcome.
+    /// Stops everything. What runs is aborted: its outcome is not needed.
     pub(crate) async fn close(mut self) {
         self.coordinator.kill();
         for running in std::mem::take(&mut self.executors).into_values() {
