@@ -16,6 +16,9 @@ struct ClientPage;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/getting-started.md")]
 struct GettingStartedPage;
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/zh/getting-started.md")]
+struct GettingStartedPageInChinese;
 
 use std::time::{Duration, Instant};
 
