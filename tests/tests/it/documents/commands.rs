@@ -7,10 +7,12 @@ use super::{blocks::fastjob, guides, spans};
 /// The subcommand that a code span names, and its options; `None` if it is another span.
 fn command(span: &str) -> Option<(Vec<String>, Vec<String>)> {
     let rest = span.strip_prefix("fastjob ")?;
-    // Elsewhere, `…` stands for any command.
-    if rest.starts_with('…') {
+    // Elsewhere, `…` stands for any command. The help has no help of its own.
+    if rest.starts_with('…') || rest.starts_with("help") {
         return None;
     }
+    // Alternatives are in brackets; otherwise another program follows.
+    let rest = if rest.contains('[') { rest } else { rest.split(" | ").next().unwrap_or(rest) };
     let words = rest.split([' ', '[', ']', '(', ')', '|']).filter(|word| !word.is_empty());
     let is_plain = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
     let named = words.clone().take_while(|word| is_plain(word) && !word.starts_with('-'));

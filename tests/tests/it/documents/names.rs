@@ -1,13 +1,18 @@
 //! The names in the documentation: variables, settings, fields, metrics and alerts that exist.
 
-use std::{collections::BTreeSet, fs};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use fastjob_tests::process::write_private;
 
 use super::{blocks::fastjob, guides, prose, read, root, spans};
 
 /// Names of other programs.
-const OF_OTHERS: [&str; 9] = [
+const OF_OTHERS: [&str; 10] = [
+    "default_token",
     "max_connections",
     "max_wal_size",
     "oom-kill",
@@ -52,7 +57,7 @@ fn every_variable_in_the_documentation_exists() {
 /// The settings that a document names, each with its table: `coordinator.limits.max_jobs` in a code
 /// span, and the first cells of a table whose head is ``in `[coordinator.limits]` ``.
 fn settings(text: &str) -> BTreeSet<(String, String)> {
-    const TABLES: [&str; 3] = ["coordinator", "executor", "client"];
+    const TABLES: [&str; 2] = ["coordinator", "executor"];
     let is_key =
         |key: &str| key.chars().all(|c| c.is_ascii_lowercase() || "_.0123456789".contains(c));
     let mut found = BTreeSet::new();
@@ -66,7 +71,9 @@ fn settings(text: &str) -> BTreeSet<(String, String)> {
     let mut table = None;
     for line in prose(text) {
         let Some(row) = line.strip_prefix("| ") else {
-            table = None;
+            if !line.starts_with("|-") {
+                table = None;
+            }
             continue;
         };
         let first = row.split(" | ").next().unwrap_or_default();
@@ -120,33 +127,40 @@ fn every_setting_in_the_documentation_exists() {
     );
 }
 
-/// The text in which a name must occur: sources, migrations, the description of REST, settings of
-/// the alert rules.
+/// The text in which a name must occur: sources, migrations, the description of REST, and the names
+/// of the examples.
 fn sources() -> String {
     let mut all = String::new();
     let mut folders: Vec<_> = ["client", "coordinator", "core", "engine", "executor", "macros"]
         .map(|member| root().join(format!("fastjob-{member}")))
         .into();
     while let Some(folder) = folders.pop() {
-        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            let is_other = ["console", "target"].iter().any(|name| path.ends_with(name));
-            if path.is_dir() && !is_other {
+        for path in entries(&folder) {
+            let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+            if path.is_dir() && !path.ends_with("console") && !path.ends_with("target") {
                 folders.push(path);
-            } else if ["rs", "sql", "json", "toml"]
-                .iter()
-                .any(|e| path.extension().is_some_and(|x| x == *e))
-            {
+            } else if ["rs", "sql", "json", "toml"].contains(&ending) {
                 all.push_str(&fs::read_to_string(&path).unwrap());
             }
         }
     }
+    for path in entries(&root().join("examples/src/bin")) {
+        all.push_str(&format!(" {} ", path.file_stem().unwrap().to_string_lossy()));
+    }
     all
 }
 
-/// The names with an underscore among the code spans of a text, such as `executor_lost`.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+/// The names with an underscore among the code spans of a text, such as `executor_lost`. Metrics are
+/// compared with their page.
 fn identifiers(text: &str) -> BTreeSet<String> {
     let is_identifier = |span: &String| {
-        span.contains('_')
+        let is_metric = ["fastjob_", "process_"].iter().any(|prefix| span.starts_with(prefix));
+        !is_metric
+            && span.contains('_')
             && span.starts_with(|c: char| c.is_ascii_lowercase())
             && span.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     };
