@@ -77,10 +77,14 @@ fn settings(text: &str) -> BTreeSet<(String, String)> {
             continue;
         };
         let first = row.split(" | ").next().unwrap_or_default();
-        let in_code = first.split('`').skip(1).step_by(2);
+        // What follows is how the same setting is made in code.
+        let in_file = first.split("; in code").next().unwrap_or_default();
+        let in_code = in_file.split('`').skip(1).step_by(2);
         if let Some(name) = first.strip_prefix("in `[").and_then(|rest| rest.split(']').next()) {
             table = Some(name.to_owned());
-        } else if let Some(table) = &table {
+        } else if let Some(table) = &table
+            && !first.contains("above the table")
+        {
             let keys = in_code.flat_map(keys_of).filter(|key| is_key(key));
             found.extend(keys.map(|key| (table.clone(), key)));
         }
