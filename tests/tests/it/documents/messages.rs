@@ -7,11 +7,13 @@ use super::{prose, read, root};
 
 const PAGES: [&str; 2] = ["docs/troubleshooting.md", "docs/zh/troubleshooting.md"];
 /// What libraries, the database and the system say.
-const OF_OTHERS: [&str; 4] = [
+const OF_OTHERS: [&str; 6] = [
     "Connection refused",
-    "password authentication failed",
-    "database or disk is full",
+    "certificate not valid for name",
     "database is locked",
+    "database or disk is full",
+    "does not exist",
+    "password authentication failed",
 ];
 
 /// The sources of all crates, in which literals that continue on the next line are joined.

@@ -11,13 +11,14 @@ use fastjob_tests::process::write_private;
 use super::{blocks::fastjob, guides, prose, read, root, spans};
 
 /// Names of other programs.
-const OF_OTHERS: [&str; 10] = [
+const OF_OTHERS: [&str; 11] = [
     "default_token",
     "max_connections",
     "max_wal_size",
-    "oom-kill",
     "pg_dump",
     "proxy_set_header",
+    "recovery_target_time",
+    "restore_command",
     "shared_buffers",
     "synchronous_commit",
     "xxl_job_info",
@@ -149,7 +150,7 @@ fn sources() -> String {
         }
     }
     for path in entries(&root().join("examples/src/bin")) {
-        all.push_str(&format!(" {} ", path.file_stem().unwrap().to_string_lossy()));
+        all.extend([" ", &path.file_stem().unwrap().to_string_lossy()]);
     }
     all
 }
