@@ -10,7 +10,7 @@ use super::{
     read, root,
 };
 
-/// Programs of others that the documentation uses. What they are told is not ours to check.
+/// Programs of others that the documentation uses. Their arguments are not checked.
 const OTHERS: [&str; 10] = [
     "chmod",
     "createdb",
