@@ -7,6 +7,7 @@ mod data;
 mod messages;
 mod names;
 mod shell;
+mod vocabulary;
 
 use std::{
     cell::RefCell,
