@@ -64,6 +64,10 @@ pub(crate) fn restrict_if_there(path: &Path) -> Result<(), NotPrivate> {
     }
 }
 
+/// Tells files apart: the device, and the number of the file on it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Identity(u64, u64);
+
 #[cfg(unix)]
 mod system {
     use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -127,6 +131,12 @@ mod system {
         Ok((held.dev(), held.ino()) == (found.dev(), found.ino()))
     }
 
+    /// Which file `path` names; links are followed.
+    pub(crate) fn identity(path: &Path) -> io::Result<Identity> {
+        let found = fs::metadata(path)?;
+        Ok(Identity(found.dev(), found.ino()))
+    }
+
     /// Checks that a link belongs to this user or to root, so that no other user can redirect it.
     pub(crate) fn is_own_link(path: &Path) -> Result<(), NotPrivate> {
         let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
@@ -176,6 +186,11 @@ mod system {
         Ok(true)
     }
 
+    /// Open files cannot be replaced on this system.
+    pub(crate) fn identity(_: &Path) -> io::Result<Identity> {
+        Ok(Identity(0, 0))
+    }
+
     pub(crate) fn is_own_link(_: &Path) -> Result<(), NotPrivate> {
         Ok(())
     }
@@ -189,7 +204,7 @@ mod system {
     }
 }
 
-pub(crate) use self::system::{check, exposed, is_at, is_open_to_all, is_own_link};
+pub(crate) use self::system::{check, exposed, identity, is_at, is_open_to_all, is_own_link};
 use self::system::{options_of_the_system, restrict};
 
 #[cfg(test)]

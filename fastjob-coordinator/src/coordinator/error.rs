@@ -67,8 +67,8 @@ pub enum RunError {
     },
     /// The store lost commits while the coordinator was running.
     #[error(
-        "the store has lost commits: its file was replaced by an older copy while the coordinator was \
-         using it. The coordinator has stopped; run `fastjob repair ids`, and start it again: it \
+        "the store has lost commits: its file was moved, deleted or replaced while the coordinator \
+         was using it. The coordinator has stopped; run `fastjob repair ids`, and start it again: it \
          continues from what is in the file"
     )]
     Behind,

@@ -32,10 +32,10 @@ pub(crate) enum Error {
     /// have the partitions, or their journals cannot be continued.
     #[error("the leases of this node on {} have ended", partitions(.0))]
     Fenced(Vec<Lease>),
-    /// The store of one coordinator no longer has all that the coordinator wrote; nothing of the
-    /// transaction was written. In a shared store, the leases end instead.
+    /// The store of one coordinator no longer has all that the coordinator wrote; the file at its
+    /// path has nothing of the transaction. In a shared store, the leases end instead.
     #[error(
-        "the store has lost commits: its file was replaced by an older copy while the coordinator \
+        "the store has lost commits: its file was moved, deleted or replaced while the coordinator \
          was using it"
     )]
     Behind,

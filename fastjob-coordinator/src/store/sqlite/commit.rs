@@ -29,7 +29,11 @@ impl CommitStore for Sqlite {
     async fn commit(&self, commits: &[Commit]) -> Result<()> {
         let mut writer = self.writer.lock().await;
         let Writer { connection, journals } = &mut *writer;
-        let done = write(connection, journals, commits).await;
+        let done = match write(connection, journals, commits).await {
+            // Before anybody learns that it is durable.
+            Ok(()) if self.file.is_gone() => Err(Error::Behind),
+            done => done,
+        };
         match &done {
             Ok(()) => journals.written(commits),
             Err(_) => {

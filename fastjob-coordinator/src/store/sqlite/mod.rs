@@ -44,7 +44,7 @@ use super::{
     key::NAME,
     unreadable::Unreadable,
 };
-use crate::files::{self, NotPrivate};
+use crate::files::{self, Identity, NotPrivate};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -57,6 +57,7 @@ pub(crate) struct Sqlite {
     writer: Mutex<Writer>,
     /// How to open a writer.
     options: SqliteConnectOptions,
+    file: Opened,
     readers: SqlitePool,
     open: SharedOpenTasks,
     unreadable: Unreadable,
@@ -107,6 +108,7 @@ impl Sqlite {
         let lock = lock(path)?;
         // SQLite gives its companion files the mode of this one.
         drop(files::open(path).map_err(private)?);
+        let file = Opened::at(path).map_err(|err| open(err.to_string()))?;
         for file in &beside {
             files::restrict_if_there(file).map_err(private)?;
         }
@@ -130,7 +132,11 @@ impl Sqlite {
             .connect_with(cached(8 * 1024).read_only(true))
             .await
             .map_err(|err| open(err.to_string()))?;
+        if file.is_gone() {
+            return Err(open("it was replaced while it was being opened".to_owned()));
+        }
         Ok(Self {
+            file,
             writer: Mutex::new(Writer { connection: writer, journals: Journals::default() }),
             options: writing,
             readers,
@@ -138,6 +144,31 @@ impl Sqlite {
             unreadable: Unreadable::default(),
             lock,
         })
+    }
+}
+
+/// The file that the connections have open.
+///
+/// A file that is moved or replaced stays open: commits would succeed, and be in a file that the next
+/// start does not read. As long as a connection is open, no other file gets the same identity.
+#[derive(Debug)]
+struct Opened {
+    path: PathBuf,
+    identity: Identity,
+}
+
+impl Opened {
+    fn at(path: &Path) -> std::io::Result<Self> {
+        Ok(Self { path: path.to_owned(), identity: files::identity(path)? })
+    }
+
+    /// Whether the path names another file by now, or none. A system that cannot answer has not lost
+    /// the file.
+    fn is_gone(&self) -> bool {
+        match files::identity(&self.path) {
+            Ok(found) => found != self.identity,
+            Err(err) => err.kind() == std::io::ErrorKind::NotFound,
+        }
     }
 }
 

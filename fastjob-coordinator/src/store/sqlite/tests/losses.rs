@@ -96,6 +96,27 @@ async fn a_file_that_is_replaced_by_an_older_copy_is_not_continued() {
     is_behind(&home.store().commit(&[plan([head(14)])]).await);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn nothing_is_acknowledged_once_the_file_is_moved_deleted_or_replaced() {
+    type Loss = fn(&std::path::Path, &std::path::Path);
+    let losses: [Loss; 3] = [
+        |file, other| std::fs::rename(file, other).unwrap(),
+        |file, _| std::fs::remove_file(file).unwrap(),
+        |file, other| {
+            std::fs::copy(file, other).unwrap();
+            std::fs::rename(other, file).unwrap();
+        },
+    ];
+    for loss in losses {
+        let home = with_tasks().await;
+        loss(&home.path(), &home.folder.path().join("other.db"));
+        for _ in 0..2 {
+            is_behind(&home.store().commit(&[plan([head(13)])]).await);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_damaged_journal_is_listed_again_once_it_can_be_read() {
     let mut home = with_tasks().await;
