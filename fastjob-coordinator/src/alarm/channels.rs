@@ -35,11 +35,11 @@ impl fmt::Debug for Channel {
 impl Channel {
     /// A channel that the program provides.
     pub(crate) fn custom(alarm: impl Alarm + 'static) -> Self {
-        let grouping = AlarmConfig::GROUPING;
+        let defaults = AlarmConfig::default();
         Self {
             kind: "custom",
-            group_wait: grouping.0,
-            group_interval: grouping.1,
+            group_wait: defaults.group_wait,
+            group_interval: defaults.group_interval,
             default_for: Vec::new(),
             alarm: Arc::new(alarm),
         }

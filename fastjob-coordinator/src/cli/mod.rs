@@ -1,7 +1,7 @@
 //! The command line: `fastjob`, one subcommand per file.
 //!
-//! All commands except `serve`, `check`, `migrate` and `repair` are REST clients of a running
-//! coordinator and decide nothing. Results go to the standard output, everything else to the
+//! All commands except `serve`, `check`, `settings`, `migrate` and `repair` are REST clients of a
+//! running coordinator and decide nothing. Results go to the standard output, everything else to the
 //! standard error. The exit status is 0 on success, 1 on failure, 2 for an invalid command line, and
 //! 3 of `job diff --exit-code` if something differs.
 
@@ -27,6 +27,7 @@ mod repair;
 mod schedule;
 mod serve;
 mod service;
+mod settings;
 mod start;
 mod stats;
 mod stop;
@@ -117,6 +118,8 @@ enum Command {
     Alarm(alarm::Alarm),
     /// Check the configuration and show the effective settings
     Check,
+    /// Show every setting, its value, and where it comes from
+    Settings(settings::Settings),
     /// Print the completions of a shell
     ///
     /// For bash: fastjob completion bash > /etc/bash_completion.d/fastjob
@@ -201,6 +204,7 @@ impl Cli {
         match command {
             Command::Serve(serve) => serve.run(&options, env).await,
             Command::Check => check::run(&options, env, &mut out),
+            Command::Settings(settings) => settings.run(&options, env, &mut out),
             Command::Completion(completion) => completion.run(&mut out),
             Command::Man(man) => man.run(&mut out),
             Command::Migrate(migrate) => migrate.run(options.settings(env)?, &mut out).await,

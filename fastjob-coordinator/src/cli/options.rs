@@ -68,8 +68,24 @@ impl Options {
 
     /// The settings of the file, then the variables, then the flags.
     pub(super) fn settings(&self, env: &Env) -> Result<Config, Error> {
-        let (Judged { config, source }, problems) = self.read(env)?;
-        settled(problems, &source).map(|()| config)
+        self.layered(env).map(|judged| judged.config)
+    }
+
+    /// Like [`settings`](Self::settings), with the file.
+    pub(super) fn layered(&self, env: &Env) -> Result<Judged, Error> {
+        let (judged, problems) = self.read(env)?;
+        settled(problems, &judged.source).map(|()| judged)
+    }
+
+    /// The flags that override a setting.
+    pub(super) fn given(&self) -> Vec<&'static str> {
+        let flags = [
+            ("--server", self.server.is_some()),
+            ("--token", self.token.is_some()),
+            ("--ca-cert", self.ca_cert.is_some()),
+            ("--insecure-plaintext", self.insecure_plaintext),
+        ];
+        flags.into_iter().filter_map(|(flag, is_given)| is_given.then_some(flag)).collect()
     }
 
     /// The settings with the overrides of `over`, if they are valid for a coordinator and a client.

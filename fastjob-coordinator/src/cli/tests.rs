@@ -8,6 +8,7 @@ mod many;
 mod operating;
 mod repairs;
 mod reruns;
+mod settings;
 mod tools;
 mod waiting;
 
@@ -193,7 +194,7 @@ async fn check_names_the_file_and_marks_what_is_wrong_in_it() {
         &format!("{name}:3: coordinator.beet: unknown key; did you mean beat?\n"),
         "    3 | beet = …\n      | ^^^^\n",
         &format!("{name}:5: executor.servcie: unknown key; did you mean service?\n"),
-        &format!("{name}:6: executor.capacity: it is 0, so no attempt could run\n"),
+        &format!("{name}:6: executor.capacity: it is 0; from 1 to 1000000 is allowed\n"),
         &format!("{name}:7: executor.coordinators: it is a value of type string, not a list\n"),
         &format!("{name}:9: executor.access_token: executor.token is the same setting"),
         &format!("\n  the configuration file is {name}"),

@@ -4,9 +4,23 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duratio
 
 use fastjob_core::{ChannelName, ServiceName, job::NO_ALARMS};
 use reqwest::Url;
+use toml::{Table, Value as Toml};
 
-use super::template::Template;
-use super::{Problem, coordinator::readable, read::Section};
+use super::{
+    Problem, Template,
+    coordinator::readable,
+    read::Section,
+    setting::{Group, at_most, settings},
+    show::shown,
+    visit::check_bounds,
+};
+
+/// Longest wait for more alarms of a kind.
+const WAIT_MAX: Duration = Duration::from_secs(3600);
+/// Longest time between two messages.
+const INTERVAL_MAX: Duration = Duration::from_secs(24 * 3600);
+/// The values of `type`.
+pub(super) const TYPES: &str = "email, webhook, dingtalk, feishu, lark, wecom, slack";
 
 /// A text that `Debug` does not show: a password, or a URL that contains a key.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -31,18 +45,19 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A channel, and how messages to it are grouped.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct AlarmConfig {
-    /// How long a message waits for more alarms of its kind. Default: 5 s.
-    pub group_wait: Duration,
-    /// Shortest time between two messages of the same job and kind. Default: 1 min.
-    pub group_interval: Duration,
-    /// The services of which jobs without channels of their own use this one. Default: none.
-    pub default_for: Vec<ServiceName>,
-    /// The destination.
-    pub to: AlarmTo,
+settings! {
+    /// An alarm channel, and how messages to it are grouped. `NAME` is the name that jobs use.
+    pub struct AlarmConfig {
+        /// How long a message waits for more alarms of its kind.
+        pub group_wait: Duration = Duration::from_secs(5), at_most(WAIT_MAX);
+        /// The shortest time between two messages of the same job and kind.
+        pub group_interval: Duration = Duration::from_secs(60), at_most(INTERVAL_MAX);
+        /// The services whose jobs use this channel if they have no channels of their own.
+        pub default_for: Vec<ServiceName> = Vec::new();
+    besides:
+        /// The destination.
+        pub to: AlarmTo = AlarmTo::Email(EmailConfig::default());
+    }
 }
 
 /// The destination of a channel.
@@ -57,27 +72,30 @@ pub enum AlarmTo {
     Chat(ChatConfig),
 }
 
-/// A mail server, a sender and receivers.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct EmailConfig {
-    /// The host name of the mail server.
-    pub server: String,
-    /// Its port. Default: 587 with STARTTLS, 465 with TLS, 25 without.
-    pub port: Option<u16>,
-    /// Encryption of the connection. Default: STARTTLS.
-    pub tls: EmailTls,
-    /// The user to log in as. Default: no login.
-    pub user: Option<String>,
-    /// The user's password.
-    pub password: Option<Secret>,
-    /// Certificates to trust in addition to the machine's, in PEM, such as for a mail server with a
-    /// private CA. Default: none.
-    pub ca_cert: Option<PathBuf>,
-    /// The sender.
-    pub from: String,
-    /// The receivers; at least one.
-    pub to: Vec<String>,
+settings! {
+    /// A mail server, a sender and receivers.
+    pub struct EmailConfig {
+        /// The host name of the mail server. Required.
+        pub server: String = String::new();
+        /// The port of the mail server. If it is not set, 587 with `tls = "starttls"`, 465 with
+        /// `"tls"`, and 25 with `"none"`.
+        pub port: Option<u16> = None;
+        /// How the connection to the mail server is encrypted: `starttls` upgrades it and fails if
+        /// the server does not offer that, `tls` encrypts it from the first byte on, and `none` is
+        /// for a server on the same machine.
+        pub tls: EmailTls = EmailTls::StartTls;
+        /// The user to log in as. Without it, there is no login.
+        pub user: Option<String> = None;
+        /// The password of the user.
+        pub password: Option<Secret> = None;
+        /// A PEM file with certificates to trust in addition to those of the machine, such as for a
+        /// mail server with a private CA.
+        pub ca_cert: Option<PathBuf> = None;
+        /// The address of the sender. Required.
+        pub from: String = String::new();
+        /// The addresses of the receivers. At least one.
+        pub to: Vec<String> = Vec::new();
+    }
 }
 
 /// Encryption of the connection to a mail server.
@@ -90,6 +108,16 @@ pub enum EmailTls {
     Tls,
     /// None: for a server on the same machine.
     None,
+}
+
+impl fmt::Display for EmailTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::StartTls => "starttls",
+            Self::Tls => "tls",
+            Self::None => "none",
+        })
+    }
 }
 
 impl FromStr for EmailTls {
@@ -105,28 +133,32 @@ impl FromStr for EmailTls {
     }
 }
 
-/// A URL that accepts POST requests.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct WebhookConfig {
-    /// The URL.
-    pub url: Secret,
-    /// Headers to send.
-    pub headers: BTreeMap<String, Secret>,
-    /// The body, with `{{placeholders}}`. Default: JSON with all fields of the message.
-    pub body: Option<String>,
+settings! {
+    /// A URL that accepts POST requests.
+    pub struct WebhookConfig {
+        /// The URL. Required. It may contain a key, so it counts as a secret.
+        pub url: Secret = Secret::default();
+        /// Headers to send, such as `{ authorization = "Bearer …" }`.
+        pub headers: BTreeMap<String, Secret> = BTreeMap::new();
+        /// The body, with placeholders: `{{title}}`, `{{text}}`, `{{html}}`, `{{kind}}`, `{{job}}`,
+        /// `{{count}}`, `{{first_at}}`, `{{last_at}}`, `{{reason}}`, `{{message}}` and `{{task}}`. If
+        /// it is not set, JSON with `title`, `text`, `kind`, `job`, `count`, `first_at` and `last_at`.
+        pub body: Option<String> = None;
+    }
 }
 
-/// A chat robot.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct ChatConfig {
-    /// The chat service.
-    pub kind: ChatKind,
-    /// The URL of the robot.
-    pub url: Secret,
-    /// The secret that signs messages, for DingTalk and Feishu. Default: messages are not signed.
-    pub secret: Option<Secret>,
+settings! {
+    /// A chat robot.
+    pub struct ChatConfig {
+        /// The URL of the robot. Required. It contains a key, so it counts as a secret.
+        pub url: Secret = Secret::default();
+        /// The secret that signs messages. DingTalk and Feishu (Lark) only; without it, messages are
+        /// not signed.
+        pub secret: Option<Secret> = None;
+    besides:
+        /// The chat service.
+        pub kind: ChatKind = ChatKind::Slack;
+    }
 }
 
 /// The chat services.
@@ -160,43 +192,36 @@ impl AlarmTo {
 }
 
 impl AlarmConfig {
-    /// The default wait and interval.
-    pub(crate) const GROUPING: (Duration, Duration) =
-        (Duration::from_secs(5), Duration::from_secs(60));
-
     /// Reads one channel; `None` if its destination is unknown.
     pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
-        let (mut group_wait, mut group_interval) = Self::GROUPING;
-        section.duration("group_wait", &mut group_wait);
-        section.duration("group_interval", &mut group_interval);
-        let mut default_for = Vec::new();
-        for name in section.texts("default_for") {
-            match name.parse() {
-                Ok(service) => default_for.push(service),
-                Err(err) => section.problem("default_for", format_args!("`{name}`: {err}")),
-            }
-        }
-        let kind = section.text("type");
+        let kind = section.value::<String>("type");
+        let mut alarm = Self::default();
+        alarm.settings(section);
         let chat = |kind, section: &mut Section<'_>| {
-            let url = section.text("url").unwrap_or_default().into();
-            let signs = matches!(kind, ChatKind::DingTalk | ChatKind::Feishu);
-            let secret = if signs { section.text("secret").map(Secret) } else { None };
-            AlarmTo::Chat(ChatConfig { kind, url, secret })
+            let mut chat = ChatConfig { kind, ..ChatConfig::default() };
+            chat.settings(section);
+            if chat.secret.is_some() && !matches!(kind, ChatKind::DingTalk | ChatKind::Feishu) {
+                section.problem("secret", "only messages to dingtalk, feishu and lark are signed");
+            }
+            AlarmTo::Chat(chat)
         };
-        let to = match kind.as_deref() {
-            Some("email") => AlarmTo::Email(EmailConfig::read(section)),
-            Some("webhook") => AlarmTo::Webhook(WebhookConfig {
-                url: section.text("url").unwrap_or_default().into(),
-                headers: section.texts_by_key("headers"),
-                body: section.text("body"),
-            }),
+        alarm.to = match kind.as_deref() {
+            Some("email") => {
+                let mut email = EmailConfig::default();
+                email.settings(section);
+                AlarmTo::Email(email)
+            }
+            Some("webhook") => {
+                let mut webhook = WebhookConfig::default();
+                webhook.settings(section);
+                AlarmTo::Webhook(webhook)
+            }
             Some("dingtalk") => chat(ChatKind::DingTalk, section),
             Some("feishu" | "lark") => chat(ChatKind::Feishu, section),
             Some("wecom") => chat(ChatKind::WeCom, section),
             Some("slack") => chat(ChatKind::Slack, section),
             Some(other) => {
-                let there = "email, webhook, dingtalk, feishu, lark, wecom, slack";
-                section.problem("type", format_args!("`{other}` is not one of {there}"));
+                section.problem("type", format_args!("`{other}` is not one of {TYPES}"));
                 section.ignore_rest();
                 return None;
             }
@@ -207,7 +232,19 @@ impl AlarmConfig {
                 return None;
             }
         };
-        Some(Self { group_wait, group_interval, default_for, to })
+        Some(alarm)
+    }
+
+    /// The table of the channel; secrets are not shown.
+    pub(super) fn shown(&self) -> Table {
+        let mut table = shown(self);
+        table.insert("type".to_owned(), Toml::String(self.to.name().to_owned()));
+        table.extend(match &self.to {
+            AlarmTo::Email(email) => shown(email),
+            AlarmTo::Webhook(webhook) => shown(webhook),
+            AlarmTo::Chat(chat) => shown(chat),
+        });
+        table
     }
 
     /// Whether it contains secrets. The URL of a chat or webhook is enough to send messages there.
@@ -219,6 +256,7 @@ impl AlarmConfig {
     }
 
     pub(super) fn check(&self, name: &ChannelName, problems: &mut Vec<Problem>) {
+        check_bounds(self, &format!("alarms.{name}"), problems);
         let mut problem = |key: &str, message: String| {
             problems.push(Problem::new(format!("alarms.{name}.{key}"), message));
         };
@@ -227,12 +265,6 @@ impl AlarmConfig {
                 "type",
                 format!("a channel cannot be named `{NO_ALARMS}`: jobs use it for none"),
             );
-        }
-        if self.group_wait > Duration::from_secs(3600) {
-            problem("group_wait", "it is longer than 1h".to_owned());
-        }
-        if self.group_interval > Duration::from_secs(24 * 3600) {
-            problem("group_interval", "it is longer than 24h".to_owned());
         }
         match &self.to {
             AlarmTo::Email(email) => email.check(&mut problem),
@@ -283,27 +315,6 @@ fn mailbox(_: &str) -> Result<(), std::convert::Infallible> {
 }
 
 impl EmailConfig {
-    fn read(section: &mut Section<'_>) -> Self {
-        let mut port = 0;
-        section.number("port", &mut port);
-        let mut email = Self {
-            server: section.text("server").unwrap_or_default(),
-            user: section.text("user"),
-            password: section.text("password").map(Secret),
-            ca_cert: section.path("ca_cert"),
-            from: section.text("from").unwrap_or_default(),
-            to: section.texts("to"),
-            ..Self::default()
-        };
-        section.parse("tls", &mut email.tls);
-        match u16::try_from(port) {
-            Ok(0) => {}
-            Ok(port) => email.port = Some(port),
-            Err(_) => section.problem("port", "it is above 65535"),
-        }
-        email
-    }
-
     fn check(&self, problem: &mut impl FnMut(&str, String)) {
         if cfg!(not(feature = "email")) {
             problem(
@@ -313,6 +324,9 @@ impl EmailConfig {
         }
         if self.server.is_empty() {
             problem("server", "it is missing".to_owned());
+        }
+        if self.port == Some(0) {
+            problem("port", "it is 0".to_owned());
         }
         if self.user.is_some() != self.password.is_some() {
             problem("password", "set both user and password, or neither".to_owned());

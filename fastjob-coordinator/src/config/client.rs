@@ -2,37 +2,25 @@
 
 use std::path::PathBuf;
 
-use super::{Problem, ServerUrls, Token, coordinator::readable, read::Section};
+use super::{Problem, ServerUrls, Token, coordinator::readable, setting::settings};
 
-/// Which coordinator to call, and how.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct ClientConfig {
-    /// Where the coordinator is; of a cluster, one or several of its nodes. Default:
-    /// `http://127.0.0.1:7070`.
-    pub server: ServerUrls,
-    /// The token to send. Default: none.
-    pub token: Option<Token>,
-    /// Certificates to trust in addition to the machine's, in PEM. Default: none.
-    pub ca_cert: Option<PathBuf>,
-    /// Allows the token to be sent in plain text to another machine. Default: `false`.
-    pub insecure_plaintext: bool,
+settings! {
+    /// Which coordinator the `fastjob` command calls, and how.
+    pub struct ClientConfig {
+        /// The URL of the coordinator. Of a cluster, one or several of its nodes, up to 16: the
+        /// first one that answers is used. Several URLs are a list, or one text with commas.
+        pub server: ServerUrls = ServerUrls::default();
+        /// The token to send. In a file or a variable, it is not visible in the process list.
+        pub token: Option<Token> = None;
+        /// A PEM file with certificates to trust in addition to those of the machine.
+        pub ca_cert: Option<PathBuf> = None;
+        /// Allows the token to be sent in plain text to another machine, if something else protects
+        /// the connection.
+        pub insecure_plaintext: bool = false;
+    }
 }
 
 impl ClientConfig {
-    pub(super) fn read(&mut self, section: &mut Section<'_>) {
-        let (given, servers) = (section.has("server"), section.texts("server"));
-        if given && !section.has_problem("server") {
-            match ServerUrls::of(servers) {
-                Ok(servers) => self.server = servers,
-                Err(err) => section.problem("server", err),
-            }
-        }
-        section.parse_option("token", &mut self.token);
-        self.ca_cert = section.path("ca_cert");
-        section.switch("insecure_plaintext", &mut self.insecure_plaintext);
-    }
-
     pub(super) fn check(&self, problems: &mut Vec<Problem>) {
         let mut problem = |key: &str, message: String| {
             problems.push(Problem::new(format!("client.{key}"), message));

@@ -2,31 +2,19 @@
 
 use std::path::PathBuf;
 
-use super::{Problem, coordinator::readable, read::Section};
+use super::{Problem, coordinator::readable, setting::settings};
 
-/// The web console, which the coordinator serves at `/console/`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ConsoleConfig {
-    /// Whether the coordinator serves it. Default: `true`.
-    pub enabled: bool,
-    /// Serves the files of this folder instead of those of the program, for work on the console.
-    /// Default: none.
-    pub dir: Option<PathBuf>,
-}
-
-impl Default for ConsoleConfig {
-    fn default() -> Self {
-        Self { enabled: true, dir: None }
+settings! {
+    /// The web console, which the coordinator serves at `/console/`.
+    pub struct ConsoleConfig {
+        /// Whether the coordinator serves the console.
+        pub enabled: bool = true;
+        /// A folder whose files are served instead of the built-in ones, for work on the console.
+        pub dir: Option<PathBuf> = None;
     }
 }
 
 impl ConsoleConfig {
-    pub(super) fn read(&mut self, section: &mut Section<'_>) {
-        section.switch("enabled", &mut self.enabled);
-        self.dir = section.path("dir");
-    }
-
     pub(super) fn check(&self, problems: &mut Vec<Problem>) {
         let Some(dir) = &self.dir else { return };
         let message = if cfg!(feature = "console") {

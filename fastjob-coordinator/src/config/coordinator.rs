@@ -8,8 +8,11 @@ use std::{
 };
 
 use super::{
-    ConsoleConfig, LimitsConfig, Listen, LogsConfig, LogsUrl, MetricsConfig, Problem, ServerUrl,
-    StoreUrl, Token, read::Section, store_url::Transport,
+    ConsoleConfig, LimitsConfig, LogsConfig, LogsUrl, MetricsConfig, Problem, ServerUrl, StoreUrl,
+    Token,
+    setting::{Group, Visitor, at_least, at_most, between, settings},
+    store_url::Transport,
+    visit::check_bounds,
 };
 
 /// Shortest heartbeat interval of an executor.
@@ -23,64 +26,76 @@ const LEASE_MAX: Duration = Duration::from_secs(300);
 /// Longest drain.
 const DRAIN_MAX: Duration = Duration::from_secs(3600);
 
-/// Where the coordinator listens, what it stores, and its timeouts.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct CoordinatorConfig {
-    /// Where it listens; port 0 takes a free one. Default: `127.0.0.1:7070`.
-    pub listen: SocketAddr,
-    /// Where it keeps jobs, tasks and outcomes. Default: `sqlite:fastjob-data/fastjob.db`.
-    pub store: StoreUrl,
-    /// The file with the password of the PostgreSQL user, in place of one in `store`. Default: none.
-    pub store_password_file: Option<PathBuf>,
-    /// The token, which callers send and executors prove that they have. Default: none, which is
-    /// allowed on loopback only.
-    pub token: Option<Token>,
-    /// Allows listening beyond loopback without TLS. Default: `false`.
-    pub insecure_plaintext: bool,
-    /// How long open requests and sessions may take to end on shutdown. Default: 10 s.
-    pub drain: Duration,
-    /// How long an executor may be without a session before its attempts are lost. Default: 10 s.
-    pub executor_lost: Duration,
-    /// How long an executor that was lost stays in the list of executors; zero does not list any.
-    /// Default: 1 h.
-    pub lost_executors: Duration,
-    /// Heartbeat interval of executors. Default: 3 s.
-    pub beat: Duration,
-    /// How long tasks are kept after they end; zero keeps them forever. A deleted job is remembered
-    /// for as long after the last executor declared it and the last history referred to it, and at
-    /// least a week. Until then, code that declares the job does not restore it; after that, it
-    /// creates a new job. Default: 30 days.
-    pub history: Duration,
-    /// Most authenticated connections at the same time; `limits` bounds the others. Callers may use
-    /// half of them, and up to 64 are reserved for nodes. Default: 10,000.
-    pub max_connections: u32,
-    /// The URL at which executors and other nodes reach this node, as `https://HOST:PORT`; `http`
-    /// beyond loopback needs `insecure_plaintext`. Default: the address it listens on.
-    pub advertise: Option<ServerUrl>,
-    /// How long a node may be silent before other nodes take over its jobs, in a store that several
-    /// nodes share. At most half of `executor_lost`. Default: 4 s.
-    pub lease: Duration,
-    /// Limits on what clients may make the coordinator keep.
-    pub limits: LimitsConfig,
-    /// Whole logs, which outlive their executors.
-    pub logs: LogsConfig,
-    /// What `/metrics` tells apart.
-    pub metrics: MetricsConfig,
-    /// The web console.
-    pub console: ConsoleConfig,
-    /// The certificate of the server. Default: none, plain text.
-    pub tls: Option<TlsConfig>,
+settings! {
+    /// Where the coordinator listens, what it stores, and its timeouts.
+    pub struct CoordinatorConfig {
+        /// The address to listen on; port 0 takes a free port. Beyond loopback, a `token` is
+        /// required, and either `tls` or `insecure_plaintext`.
+        pub listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 7070));
+        /// Where jobs, tasks and outcomes are stored: in a file, or in a PostgreSQL database, which
+        /// several coordinators may share. A database on another machine needs
+        /// `?sslmode=verify-full`, and `&sslrootcert=FILE` for a private CA. `verify-ca`, `require`
+        /// and `disable` state that something else protects the connection, and cause a warning.
+        /// Keep a password out of it: use `store_password_file`, `PGPASSWORD` or `~/.pgpass`.
+        pub store: StoreUrl = StoreUrl::default();
+        /// A file that contains only the password of the PostgreSQL user.
+        pub store_password_file: Option<PathBuf> = None;
+        /// The token that callers send, and that executors prove to have. Without one, only an
+        /// address on loopback is accepted. Flags are visible in the process list, so set it in a
+        /// file or a variable.
+        pub token: Option<Token> = None;
+        /// Allows the coordinator to listen beyond loopback without TLS, if something else protects
+        /// the connections.
+        pub insecure_plaintext: bool = false;
+        /// How long open requests and sessions may take to end at shutdown.
+        pub drain: Duration = Duration::from_secs(10), at_most(DRAIN_MAX);
+        /// How long an executor may be without a session before its attempts are lost. More than
+        /// two `beat`s, and with a PostgreSQL store at least two `lease`s.
+        pub executor_lost: Duration = Duration::from_secs(10);
+        /// How long a lost executor stays in the list of executors; zero lists none.
+        pub lost_executors: Duration = Duration::from_secs(3600);
+        /// The time between two heartbeats of an executor.
+        pub beat: Duration = Duration::from_secs(3), between(BEAT_MIN, BEAT_MAX);
+        /// How long tasks are kept after they end; zero keeps them forever. A deleted job is
+        /// remembered for as long after the last executor declared it and the last history referred
+        /// to it, and for at least a week. Until then, code that declares the job does not restore
+        /// it; after that, it creates a new job.
+        pub history: Duration = Duration::from_secs(30 * 24 * 3600);
+        /// Maximum number of authenticated connections at the same time; `limits` bounds the
+        /// others. At most half of them are for callers, and 64 (a tenth if there are fewer than
+        /// 640) are reserved for nodes.
+        pub max_connections: u32 = 10_000, at_least(1);
+        /// The URL at which executors and other nodes reach this node, as `https://HOST:PORT`. Plain
+        /// `http` beyond loopback needs `insecure_plaintext`. If it is not set, the address it
+        /// listens on.
+        pub advertise: Option<ServerUrl> = None;
+        /// How long a node may be silent before other nodes take over its jobs, in a store that
+        /// several nodes share. At most half of `executor_lost`.
+        pub lease: Duration = Duration::from_secs(4), between(LEASE_MIN, LEASE_MAX);
+    groups:
+        /// The certificate of the server. Default: none, plain text.
+        pub tls: Option<TlsConfig>;
+        /// Limits on what clients may make the coordinator keep.
+        pub limits: LimitsConfig;
+        /// Whole logs, which outlive their executors.
+        pub logs: LogsConfig;
+        /// What `/metrics` tells apart.
+        pub metrics: MetricsConfig;
+        /// The web console.
+        pub console: ConsoleConfig;
+    }
 }
 
-/// A certificate with its key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TlsConfig {
-    /// The certificate and its chain, in PEM.
-    pub cert: PathBuf,
-    /// The private key, in PEM.
-    pub key: PathBuf,
+settings! {
+    /// The certificate of the coordinator, with its key. Without both, connections are in plain
+    /// text.
+    pub struct TlsConfig {
+        /// A PEM file with the certificate and its chain.
+        pub cert: PathBuf = PathBuf::new();
+        /// A PEM file with the private key, which other users of the machine must not be able to
+        /// read.
+        pub key: PathBuf = PathBuf::new();
+    }
 }
 
 impl TlsConfig {
@@ -90,60 +105,26 @@ impl TlsConfig {
     }
 }
 
-impl Default for CoordinatorConfig {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7070)),
-            store: StoreUrl::default(),
-            store_password_file: None,
-            token: None,
-            insecure_plaintext: false,
-            drain: Duration::from_secs(10),
-            executor_lost: Duration::from_secs(10),
-            lost_executors: Duration::from_secs(3600),
-            beat: Duration::from_secs(3),
-            history: Duration::from_secs(30 * 24 * 3600),
-            max_connections: 10_000,
-            advertise: None,
-            lease: Duration::from_secs(4),
-            limits: LimitsConfig::default(),
-            logs: LogsConfig::default(),
-            metrics: MetricsConfig::default(),
-            console: ConsoleConfig::default(),
-            tls: None,
+impl Group for Option<TlsConfig> {
+    const ABOUT: &'static str = TlsConfig::ABOUT;
+    const IS_OPTIONAL: bool = true;
+
+    fn settings<V: Visitor>(&mut self, visitor: &mut V) {
+        let mut tls = self.clone().unwrap_or_default();
+        tls.settings(visitor);
+        // One of the two may come from the file and the other from a variable: the check finds what
+        // is missing.
+        if self.is_some() || tls != TlsConfig::default() {
+            *self = Some(tls);
         }
+    }
+
+    fn given(&mut self) {
+        self.get_or_insert_default();
     }
 }
 
 impl CoordinatorConfig {
-    pub(super) fn read(&mut self, section: &mut Section<'_>) {
-        let mut listen = Listen(self.listen);
-        section.parse("listen", &mut listen);
-        self.listen = listen.0;
-        section.parse("store", &mut self.store);
-        self.store_password_file = section.path("store_password_file");
-        section.parse_option("token", &mut self.token);
-        section.switch("insecure_plaintext", &mut self.insecure_plaintext);
-        section.duration("drain", &mut self.drain);
-        section.duration("executor_lost", &mut self.executor_lost);
-        section.duration("lost_executors", &mut self.lost_executors);
-        section.duration("beat", &mut self.beat);
-        section.duration("history", &mut self.history);
-        section.number("max_connections", &mut self.max_connections);
-        section.parse_option("advertise", &mut self.advertise);
-        section.duration("lease", &mut self.lease);
-        section.section("limits", |section| self.limits.read(section));
-        section.section("logs", |section| self.logs.read(section));
-        section.section("metrics", |section| self.metrics.read(section));
-        section.section("console", |section| self.console.read(section));
-        section.section("tls", |section| {
-            // A variable may set one of the two: the check finds what is missing.
-            let cert = section.path("cert").unwrap_or_default();
-            let key = section.path("key").unwrap_or_default();
-            self.tls = Some(TlsConfig { cert, key });
-        });
-    }
-
     /// The URL that it announces to others.
     pub(crate) fn advertised(&self, listening: SocketAddr) -> String {
         match &self.advertise {
@@ -273,18 +254,12 @@ impl CoordinatorConfig {
                 }
             }
         }
-        if !(BEAT_MIN..=BEAT_MAX).contains(&self.beat) {
-            problem("beat", "it is not between 100ms and 1h".to_owned());
-        }
         if self.executor_lost <= self.beat * 2 {
             problem(
                 "executor_lost",
                 "it is not longer than two beats: one late heartbeat would lose an executor"
                     .to_owned(),
             );
-        }
-        if !(LEASE_MIN..=LEASE_MAX).contains(&self.lease) {
-            problem("lease", "it is not between 1s and 5min".to_owned());
         }
         if matches!(self.store, StoreUrl::Postgres(_)) && self.executor_lost < self.lease * 2 {
             problem(
@@ -294,15 +269,9 @@ impl CoordinatorConfig {
                     .to_owned(),
             );
         }
-        if self.drain > DRAIN_MAX {
-            problem("drain", "it is longer than 1h".to_owned());
-        }
-        if self.max_connections == 0 {
-            problem("max_connections", "it is 0: no client could connect".to_owned());
-        }
+        check_bounds(self, "coordinator", problems);
         self.limits.check(problems);
         self.logs.check(problems);
-        self.metrics.check(problems);
         self.console.check(problems);
     }
 }

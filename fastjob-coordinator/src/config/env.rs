@@ -1,137 +1,40 @@
 //! Environment variables: the same settings as in the file.
 
-use std::{fmt::Display, path::PathBuf, str::FromStr, time::Duration};
+use super::{
+    Config, Problem, Value,
+    setting::{Group, Setting, Visitor, variable},
+};
 
-use fastjob_core::duration;
-
-use super::{Config, Listen, Problem, Secret, TlsConfig, Token};
-
-/// Applies the variables over the settings of the file.
+/// Applies the variables over the settings of the file. A variable may set a setting of the
+/// coordinator and one of the client, such as `FASTJOB_TOKEN`.
 pub(super) fn read(
     config: &mut Config,
     env: &impl Fn(&str) -> Option<String>,
     problems: &mut Vec<Problem>,
 ) {
-    let mut vars = Vars { env, problems };
-    // Alarm channels have names chosen by the user, so they have no variables.
-    let Config { coordinator, client, alarms: _, insecure_files } = config;
-    vars.set("FASTJOB_SERVER", parse, &mut client.server);
-    vars.set("FASTJOB_CA_CERT", path, &mut client.ca_cert);
-    vars.set("FASTJOB_LISTEN", |text| parse(text).map(|Listen(at)| at), &mut coordinator.listen);
-    vars.set("FASTJOB_STORE", parse, &mut coordinator.store);
-    vars.set("FASTJOB_STORE_PASSWORD_FILE", path, &mut coordinator.store_password_file);
-    vars.set("FASTJOB_DRAIN", span, &mut coordinator.drain);
-    vars.set("FASTJOB_EXECUTOR_LOST", span, &mut coordinator.executor_lost);
-    vars.set("FASTJOB_LOST_EXECUTORS", span, &mut coordinator.lost_executors);
-    vars.set("FASTJOB_BEAT", span, &mut coordinator.beat);
-    vars.set("FASTJOB_HISTORY", span, &mut coordinator.history);
-    vars.set_option("FASTJOB_ADVERTISE", parse, &mut coordinator.advertise);
-    vars.set("FASTJOB_LEASE", span, &mut coordinator.lease);
-    vars.set("FASTJOB_MAX_CONNECTIONS", parse, &mut coordinator.max_connections);
-    let limits = &mut coordinator.limits;
-    vars.set("FASTJOB_MAX_SESSIONS", parse, &mut limits.max_sessions);
-    vars.set("FASTJOB_MAX_SESSIONS_PER_SERVICE", parse, &mut limits.max_sessions_per_service);
-    vars.set("FASTJOB_MAX_HELLO", parse, &mut limits.max_hello);
-    vars.set("FASTJOB_MAX_HELLOS", parse, &mut limits.max_hellos);
-    vars.set("FASTJOB_MAX_DECLARED_JOBS", parse, &mut limits.max_declared_jobs);
-    vars.set("FASTJOB_MAX_JOBS", parse, &mut limits.max_jobs);
-    vars.set("FASTJOB_MAX_JOB_DEFINITIONS", parse, &mut limits.max_job_definitions);
-    vars.set("FASTJOB_MAX_OPEN_TASKS", parse, &mut limits.max_open_tasks);
-    vars.set("FASTJOB_MAX_OPEN_BYTES", parse, &mut limits.max_open_bytes);
-    vars.set("FASTJOB_MAX_DESCENDANTS", parse, &mut limits.max_descendants);
-    vars.set("FASTJOB_MAX_REQUEST_MEMORY", parse, &mut limits.max_request_memory);
-    vars.set("FASTJOB_MAX_RESPONSE_MEMORY", parse, &mut limits.max_response_memory);
-    vars.set("FASTJOB_MAX_LOG_FOLLOWERS", parse, &mut limits.max_log_followers);
-    vars.set("FASTJOB_MAX_UNAUTHENTICATED", parse, &mut limits.max_unauthenticated);
-    vars.set(
-        "FASTJOB_MAX_UNAUTHENTICATED_PER_ADDRESS",
-        parse,
-        &mut limits.max_unauthenticated_per_address,
-    );
-    vars.set("FASTJOB_AUTHENTICATE_WITHIN", span, &mut limits.authenticate_within);
-    vars.set("FASTJOB_METRICS_JOBS", parse, &mut coordinator.metrics.jobs);
-    let logs = &mut coordinator.logs;
-    vars.set_option("FASTJOB_LOGS_STORE", parse, &mut logs.store);
-    vars.set("FASTJOB_LOGS_MAX_AGE", span, &mut logs.max_age);
-    vars.set("FASTJOB_LOGS_MAX_SIZE", parse, &mut logs.max_size);
-    vars.set("FASTJOB_LOGS_MAX_LOG", parse, &mut logs.max_log);
-    vars.set_option("FASTJOB_LOGS_S3_ENDPOINT", parse, &mut logs.s3.endpoint);
-    vars.set_option("FASTJOB_LOGS_S3_REGION", parse, &mut logs.s3.region);
-    vars.set_option("FASTJOB_LOGS_S3_ACCESS_KEY", parse, &mut logs.s3.access_key);
-    vars.set_option("FASTJOB_LOGS_S3_SECRET_KEY", secret, &mut logs.s3.secret_key);
-    vars.set_option("FASTJOB_LOGS_S3_SESSION_TOKEN", secret, &mut logs.s3.session_token);
-    vars.set("FASTJOB_LOGS_S3_ALLOW_HTTP", switch, &mut logs.s3.allow_http);
-    vars.set("FASTJOB_CONSOLE_ENABLED", switch, &mut coordinator.console.enabled);
-    vars.set("FASTJOB_CONSOLE_DIR", path, &mut coordinator.console.dir);
-    // These two apply to both the coordinator and the client.
-    if let Some(token) = vars.get("FASTJOB_TOKEN", parse::<Token>) {
-        coordinator.token = Some(token.clone());
-        client.token = Some(token);
-    }
-    if let Some(allowed) = vars.get("FASTJOB_INSECURE_PLAINTEXT", switch) {
-        coordinator.insecure_plaintext = allowed;
-        client.insecure_plaintext = allowed;
-    }
-    vars.set("FASTJOB_INSECURE_FILES", switch, insecure_files);
-    let (mut cert, mut key) = (None, None);
-    vars.set("FASTJOB_TLS_CERT", path, &mut cert);
-    vars.set("FASTJOB_TLS_KEY", path, &mut key);
-    if cert.is_some() || key.is_some() {
-        let tls = coordinator.tls.get_or_insert_with(|| TlsConfig::new("", ""));
-        tls.cert = cert.unwrap_or_else(|| tls.cert.clone());
-        tls.key = key.unwrap_or_else(|| tls.key.clone());
-    }
+    config.settings(&mut Variables { table: Vec::new(), env, problems });
 }
 
-struct Vars<'a, E> {
+struct Variables<'a, E> {
+    table: Vec<&'static str>,
     env: &'a E,
     problems: &'a mut Vec<Problem>,
 }
 
-impl<E: Fn(&str) -> Option<String>> Vars<'_, E> {
-    fn set<T>(&mut self, name: &str, read: impl Fn(&str) -> Result<T, String>, to: &mut T) {
-        if let Some(value) = self.get(name, read) {
-            *to = value;
+impl<E: Fn(&str) -> Option<String>> Visitor for Variables<'_, E> {
+    fn setting<T: Value>(&mut self, setting: &Setting<T>, value: &mut T) {
+        let Some(name) = variable(&self.table, setting.key) else { return };
+        let Some(text) = (self.env)(&name) else { return };
+        match T::of_variable(&text) {
+            Ok(read) => *value = read,
+            Err(_) if self.problems.iter().any(|problem| problem.key == name) => {}
+            Err(message) => self.problems.push(Problem::new(name, message)),
         }
     }
 
-    fn set_option<T>(
-        &mut self,
-        name: &str,
-        read: impl Fn(&str) -> Result<T, String>,
-        to: &mut Option<T>,
-    ) {
-        if let Some(value) = self.get(name, read) {
-            *to = Some(value);
-        }
-    }
-
-    fn get<T>(&mut self, name: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let text = (self.env)(name)?;
-        read(&text).map_err(|message| self.problems.push(Problem::new(name, message))).ok()
-    }
-}
-
-fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|err: T::Err| err.to_string())
-}
-
-fn span(text: &str) -> Result<Duration, String> {
-    duration::parse(text).map_err(|err| err.to_string())
-}
-
-fn path(text: &str) -> Result<Option<PathBuf>, String> {
-    Ok(Some(PathBuf::from(text)))
-}
-
-fn secret(text: &str) -> Result<Secret, String> {
-    Ok(text.to_owned().into())
-}
-
-fn switch(text: &str) -> Result<bool, String> {
-    match text {
-        "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
-        other => Err(format!("`{other}` is neither true nor false")),
+    fn group<G: Group>(&mut self, key: &'static str, group: &mut G) {
+        self.table.push(key);
+        group.settings(self);
+        self.table.pop();
     }
 }

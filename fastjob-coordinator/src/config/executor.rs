@@ -4,13 +4,15 @@
 //! reject: unknown keys, values of another type, and values that are not valid. What commands and
 //! hosts its handlers may use is checked by the executor alone.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use fastjob_core::{
     ExecutorName, ServiceName,
-    settings::{CAPACITY_MAX, EXECUTOR, Kind, LABELS_MAX, Setting},
+    settings::{EXECUTOR, Kind, LABELS_MAX, Setting},
 };
 use toml::Value;
 
-use super::{Problem, ServerUrl, Source, read::Section};
+use super::{Problem, Secret, ServerUrl, Source, read::Section};
 
 /// Every problem of the table, each with its key.
 pub(crate) fn check(source: &Source) -> Vec<Problem> {
@@ -44,7 +46,7 @@ pub(crate) fn check(source: &Source) -> Vec<Problem> {
 fn judge(setting: &Setting, name: &'static str, guards: bool, section: &mut Section<'_>) {
     match setting.kind {
         Kind::Text => {
-            let Some(text) = section.text(name) else { return };
+            let Some(text) = section.value::<String>(name) else { return };
             let wrong = match setting.name {
                 "service" => text.parse::<ServiceName>().err().map(|err| err.to_string()),
                 "executor_name" => text.parse::<ExecutorName>().err().map(|err| err.to_string()),
@@ -77,24 +79,24 @@ fn judge(setting: &Setting, name: &'static str, guards: bool, section: &mut Sect
         Kind::List => drop(section.list(name, false)),
         Kind::ListOrText => drop(section.list(name, true)),
         Kind::Entries => section.entries(name),
-        Kind::Number(most) => {
-            let mut number = None;
-            section.number_up_to(name, most, &mut number);
-            let Some(number) = number.filter(|_| setting.name == "capacity") else { return };
-            match number {
-                0 => section.problem(name, "it is 0, so no attempt could run"),
-                1..=CAPACITY_MAX => {}
-                _ => section.problem(
-                    name,
-                    format_args!("it is {number}; at most {CAPACITY_MAX} is allowed"),
-                ),
+        Kind::Number { least, most } => {
+            let number = section.value::<u32>(name);
+            if let Some(number) = number.filter(|number| !(least..=most).contains(number)) {
+                let message = format_args!("it is {number}; from {least} to {most} is allowed");
+                section.problem(name, message);
             }
         }
-        Kind::Switch => section.switch(name, &mut false),
-        Kind::Duration => section.duration(name, &mut std::time::Duration::default()),
+        Kind::Switch => {
+            section.value::<bool>(name);
+        }
+        Kind::Duration => {
+            section.value::<Duration>(name);
+        }
         Kind::Texts => {
-            let count = section.texts_by_key(name).len();
-            if count > LABELS_MAX {
+            // Not shown, as secrets are not.
+            let texts = section.value::<BTreeMap<String, Secret>>(name).unwrap_or_default();
+            if texts.len() > LABELS_MAX {
+                let count = texts.len();
                 let most = format_args!("there are {count}; at most {LABELS_MAX} are allowed");
                 section.problem(name, most);
             }

@@ -59,6 +59,14 @@ impl Source {
         Ok(Self { table, text: text.to_owned(), named: true, ..Self::none() })
     }
 
+    /// Whether the file has this key in this table.
+    #[cfg(feature = "cli")]
+    pub(crate) fn has(&self, table: &[String], key: &str) -> bool {
+        let start = Some(&self.table);
+        let found = table.iter().fold(start, |at, part| at?.get(part)?.as_table());
+        found.is_some_and(|table| table.contains_key(key))
+    }
+
     /// Which file was read, or where one was looked for.
     #[cfg(feature = "cli")]
     pub(crate) fn described(&self) -> String {

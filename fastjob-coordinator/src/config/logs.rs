@@ -9,29 +9,33 @@ use std::{
 
 use http::Uri;
 
-use super::{ByteSize, Problem, Secret, read::Section};
+use super::{
+    ByteSize, Problem, Secret,
+    setting::{at_least, settings},
+};
 
 /// Smallest limit for one log: a piece of it.
 const LOG_MIN: ByteSize = ByteSize::mib(1);
 
-/// Whole logs, which outlive their executors. Without a `store`, the tail of each log is kept with
-/// its outcome, and nothing else.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct LogsConfig {
-    /// Where they are kept. Default: nowhere.
-    pub store: Option<LogsUrl>,
-    /// How long they are kept; zero keeps them forever. A log cannot be read without its task, which
-    /// `history` bounds. Default: 30 days.
-    pub max_age: Duration,
-    /// How much room they may take together, compressed, in a folder in blocks of 4 KiB: beyond it, the oldest are removed. Zero: no
-    /// limit. Default: 10 GiB.
-    pub max_size: ByteSize,
-    /// Maximum size of one log, not compressed: what follows is not kept, and the log says so.
-    /// Default: 1 GiB.
-    pub max_log: ByteSize,
-    /// How a bucket is accessed.
-    pub s3: S3Config,
+settings! {
+    /// Whole logs, which outlive their executors. Without a `store`, the end of each log is kept
+    /// with its outcome, and nothing else.
+    pub struct LogsConfig {
+        /// Where whole logs are kept; a folder is created if it is missing. If it is not set, whole
+        /// logs are not kept.
+        pub store: Option<LogsUrl> = None;
+        /// How long whole logs are kept; zero keeps them forever. A log cannot be read without its
+        /// task, which `history` bounds.
+        pub max_age: Duration = Duration::from_secs(30 * 24 * 3600);
+        /// Maximum size of all logs together, compressed, and in a folder in blocks of 4 KiB. Above
+        /// it, the oldest are removed. `0B` is no limit; otherwise at least `max_log`.
+        pub max_size: ByteSize = ByteSize::mib(10 * 1024);
+        /// Maximum size of one log, not compressed. What follows is not kept, and the log says so.
+        pub max_log: ByteSize = ByteSize::mib(1024), at_least(LOG_MIN);
+    groups:
+        /// How a bucket is accessed.
+        pub s3: S3Config;
+    }
 }
 
 /// Where whole logs are kept.
@@ -49,22 +53,25 @@ pub enum LogsUrl {
     },
 }
 
-/// How an S3-compatible bucket is accessed. What is not set comes from the `AWS_…` variables.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct S3Config {
-    /// The URL of the service. Default: that of AWS.
-    pub endpoint: Option<String>,
-    /// The region. Default: `us-east-1`.
-    pub region: Option<String>,
-    /// The id of the access key. Default: none.
-    pub access_key: Option<String>,
-    /// The secret of the access key. Default: none.
-    pub secret_key: Option<Secret>,
-    /// The token of a temporary access key. Default: none.
-    pub session_token: Option<Secret>,
-    /// Allows logs to be sent in plain text to another machine. Default: `false`.
-    pub allow_http: bool,
+settings! {
+    /// How an S3-compatible bucket is accessed. What is not set comes from the variables of AWS.
+    pub struct S3Config {
+        /// The URL of the service. If it is not set, `AWS_ENDPOINT_URL`, else that of AWS.
+        pub endpoint: Option<String> = None;
+        /// The region. If it is not set, `AWS_REGION`, else `us-east-1`.
+        pub region: Option<String> = None;
+        /// The id of the access key, together with `secret_key`. If they are not set,
+        /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, else the role that AWS gives the machine.
+        pub access_key: Option<String> = None;
+        /// The secret of the access key. Better in a variable than in a file.
+        pub secret_key: Option<Secret> = None;
+        /// The token of a temporary access key. If it is not set and the access key comes from the
+        /// variables of AWS, `AWS_SESSION_TOKEN`.
+        pub session_token: Option<Secret> = None;
+        /// Allows logs to be sent in plain text to another machine, if something else protects the
+        /// connection.
+        pub allow_http: bool = false;
+    }
 }
 
 /// Why a text does not say where logs are kept.
@@ -131,35 +138,7 @@ impl fmt::Display for LogsUrl {
     }
 }
 
-impl Default for LogsConfig {
-    fn default() -> Self {
-        Self {
-            store: None,
-            max_age: Duration::from_secs(30 * 24 * 3600),
-            max_size: ByteSize::mib(10 * 1024),
-            max_log: ByteSize::mib(1024),
-            s3: S3Config::default(),
-        }
-    }
-}
-
 impl LogsConfig {
-    pub(super) fn read(&mut self, section: &mut Section<'_>) {
-        section.parse_option("store", &mut self.store);
-        section.duration("max_age", &mut self.max_age);
-        section.parse("max_size", &mut self.max_size);
-        section.parse("max_log", &mut self.max_log);
-        section.section("s3", |section| {
-            let s3 = &mut self.s3;
-            s3.endpoint = section.text("endpoint");
-            s3.region = section.text("region");
-            s3.access_key = section.text("access_key");
-            s3.secret_key = section.text("secret_key").map(Secret::from);
-            s3.session_token = section.text("session_token").map(Secret::from);
-            section.switch("allow_http", &mut s3.allow_http);
-        });
-    }
-
     pub(super) fn check(&self, problems: &mut Vec<Problem>) {
         let mut problem = |key: &str, message: String| {
             problems.push(Problem::new(format!("coordinator.logs.{key}"), message));
@@ -184,20 +163,9 @@ impl LogsConfig {
             }
             None => {}
         }
-        if self.max_log < LOG_MIN {
-            problem("max_log", format!("it is less than {LOG_MIN}"));
-        }
         if self.max_size.0 > 0 && self.max_size < self.max_log {
             problem("max_size", format!("it is less than max_log, {}", self.max_log));
         }
-    }
-
-    /// The keys of its secrets.
-    pub(super) fn secrets(&self) -> impl Iterator<Item = &'static str> {
-        let S3Config { secret_key, session_token, .. } = &self.s3;
-        let secret = secret_key.is_some().then_some("coordinator.logs.s3.secret_key");
-        let token = session_token.is_some().then_some("coordinator.logs.s3.session_token");
-        secret.into_iter().chain(token)
     }
 }
 

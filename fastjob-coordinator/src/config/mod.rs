@@ -1,9 +1,9 @@
 //! The configuration: plain data, one struct per part.
 //!
-//! It is read from a file, then from `FASTJOB_…` variables; the command line applies its flags over
-//! both. A later source wins. All unknown keys and unreadable values are reported together, each
-//! with its key. [`Config::check`] checks whether the values are valid together, once all sources
-//! are applied.
+//! Each setting is defined once, in its group, by a macro of `setting.rs`. It is read from a file,
+//! then from `FASTJOB_…` variables; the command line applies its flags over both. A later source
+//! wins. All unknown keys and unreadable values are reported together, each with its key.
+//! [`Config::check`] checks whether the values are valid together, once all sources are applied.
 
 mod alarms;
 mod byte_size;
@@ -25,9 +25,14 @@ mod no_postgres;
 mod postgres_url;
 mod problem;
 mod read;
+#[cfg(feature = "cli")]
+pub(crate) mod reference;
+mod setting;
 mod show;
 mod store_url;
 mod template;
+mod value;
+mod visit;
 
 use std::{collections::BTreeMap, fs::File, path::Path};
 
@@ -58,32 +63,39 @@ pub use self::{
     problem::{ConfigError, Problem},
     store_url::{InvalidStoreUrl, StoreUrl},
 };
-pub(crate) use self::{file::Source, listen::Listen, template::Template};
+pub(crate) use self::{file::Source, listen::Listen, setting::Value, template::Template};
+use self::{
+    setting::{Group, settings},
+    visit::secrets,
+};
 
 /// The file that is read if it exists and no other file is named.
 pub const DEFAULT_FILE: &str = "fastjob.toml";
 
-/// Everything that can be set.
-///
-/// ```
-/// use fastjob_coordinator::Config;
-///
-/// let mut config = Config::default();
-/// config.coordinator.listen = "127.0.0.1:7171".parse()?;
-/// assert!(config.check().is_empty());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Config {
-    /// The coordinator: `[coordinator]`.
-    pub coordinator: CoordinatorConfig,
-    /// The commands that call a coordinator: `[client]`.
-    pub client: ClientConfig,
-    /// Where alarms go: `[alarms.NAME]`.
-    pub alarms: BTreeMap<ChannelName, AlarmConfig>,
-    /// Allows files with secrets to be readable by other users of the machine. Default: `false`.
-    pub insecure_files: bool,
+settings! {
+    /// Everything that can be set.
+    ///
+    /// ```
+    /// use fastjob_coordinator::Config;
+    ///
+    /// let mut config = Config::default();
+    /// config.coordinator.listen = "127.0.0.1:7171".parse()?;
+    /// assert!(config.check().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub struct Config {
+        /// Allows files with secrets to be readable by other users of the machine. For a file that
+        /// others can change, only the variable allows it.
+        pub insecure_files: bool = false;
+    groups:
+        /// The coordinator: `[coordinator]`.
+        pub coordinator: CoordinatorConfig;
+        /// The commands that call a coordinator: `[client]`.
+        pub client: ClientConfig;
+    besides:
+        /// Where alarms go: `[alarms.NAME]`.
+        pub alarms: BTreeMap<ChannelName, AlarmConfig> = BTreeMap::new();
+    }
 }
 
 impl Config {
@@ -121,8 +133,7 @@ impl Config {
         let executor = token.map(|key| format!("executor.{key}"));
         let (mut config, mut problems) = (Self::default(), Vec::new());
         let mut root = Section::root(table.clone(), &mut problems);
-        root.section("coordinator", |section| config.coordinator.read(section));
-        root.section("client", |section| config.client.read(section));
+        config.settings(&mut root);
         root.tables("alarms", |name, section| {
             if let Some(alarm) = AlarmConfig::read(section) {
                 config.alarms.insert(name, alarm);
@@ -130,7 +141,6 @@ impl Config {
         });
         // The executor library reads this part; the coordinator only accepts the key.
         root.ignore("executor");
-        root.switch("insecure_files", &mut config.insecure_files);
         root.finish();
         if exposed.as_ref().is_some_and(|exposed| exposed.is_changed_by_others()) {
             // A file that others can write must not allow itself; the variable can.
@@ -214,14 +224,7 @@ impl Config {
     /// The keys whose values are secrets.
     fn secrets(&self) -> Vec<String> {
         let Self { coordinator, client, alarms, insecure_files: _ } = self;
-        let in_store = matches!(&coordinator.store, StoreUrl::Postgres(url) if url.has_password());
-        let ours = [
-            ("coordinator.store", in_store),
-            ("coordinator.token", coordinator.token.is_some()),
-            ("client.token", client.token.is_some()),
-        ];
-        let ours = ours.into_iter().filter(|(_, has)| *has).map(|(key, _)| key.to_owned());
-        let ours = ours.chain(coordinator.logs.secrets().map(str::to_owned));
+        let ours = secrets(coordinator, "coordinator").into_iter().chain(secrets(client, "client"));
         let of_alarms = alarms.iter().filter(|(_, alarm)| alarm.has_secrets());
         ours.chain(of_alarms.map(|(name, _)| format!("alarms.{name}"))).collect()
     }

@@ -7,8 +7,18 @@ use super::{Config, Problem, env};
 
 const PREFIX: &str = "FASTJOB_";
 
-/// Read before the settings, or separately.
-const ASIDE: [&str; 2] = ["FASTJOB_CONFIG", "FASTJOB_LOG"];
+/// Read before the settings, or separately, with what they are for.
+pub(super) const ASIDE: [(&str, &str); 2] = [
+    (
+        "FASTJOB_CONFIG",
+        "The file to read. Flag `--config`. If it is not set, `fastjob.toml` if it exists.",
+    ),
+    (
+        "FASTJOB_LOG",
+        "The level of the log of `fastjob serve`, such as `debug` or `info,sqlx=warn`. If it is not \
+         set, `RUST_LOG`, else `info`.",
+    ),
+];
 
 /// Variables that an executor sets for a command that it runs, which may be `fastjob` itself.
 const TASK: [&str; 4] =
@@ -34,7 +44,8 @@ pub(crate) fn unknown_variables<'a>(
     vars: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Vec<Problem> {
     let settings = settings();
-    let known: Vec<&str> = settings.iter().map(String::as_str).chain(ASIDE).collect();
+    let aside = ASIDE.iter().map(|(name, _)| *name);
+    let known: Vec<&str> = settings.iter().map(String::as_str).chain(aside).collect();
     // The executor library may run in the same environment.
     let executor = executor_variables();
     let others = [&executor[..], &TASK, &TESTS, &[SOAK]].concat();
@@ -61,7 +72,7 @@ pub(crate) fn unknown_variables<'a>(
     problems
 }
 
-/// The variables of the settings: recorded while the settings are read.
+/// The variables of the settings, in alphabetical order: recorded while the settings are read.
 fn settings() -> Vec<String> {
     let names = std::cell::RefCell::new(Vec::new());
     let ask = |name: &str| {
@@ -69,7 +80,10 @@ fn settings() -> Vec<String> {
         None
     };
     env::read(&mut Config::default(), &ask, &mut Vec::new());
-    names.into_inner()
+    let mut names = names.into_inner();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// The known name, of a variable or a key, with the smallest edit distance, if that is small.

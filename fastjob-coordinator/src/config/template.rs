@@ -10,12 +10,13 @@ enum Part {
     Place(&'static str),
 }
 
-const PLACES: [&str; 11] = [
-    "title", "text", "html", "kind", "job", "count", "first_at", "last_at", "reason", "message",
-    "task",
-];
-
 impl Template {
+    /// The names of the placeholders.
+    pub(super) const PLACES: [&str; 11] = [
+        "title", "text", "html", "kind", "job", "count", "first_at", "last_at", "reason",
+        "message", "task",
+    ];
+
     /// The default body.
     pub(crate) const DEFAULT: &str = r#"{"title":"{{title}}","text":"{{text}}","kind":"{{kind}}","job":"{{job}}","count":{{count}},"first_at":"{{first_at}}","last_at":"{{last_at}}"}"#;
 
@@ -26,8 +27,8 @@ impl Template {
             let (name, behind) =
                 after.split_once("}}").ok_or("a {{ has no matching }}".to_owned())?;
             let name = name.trim();
-            let place = PLACES.iter().find(|place| **place == name).ok_or_else(|| {
-                format!("there is no placeholder `{name}`; there are {}", PLACES.join(", "))
+            let place = Self::PLACES.iter().find(|place| **place == name).ok_or_else(|| {
+                format!("there is no placeholder `{name}`; there are {}", Self::PLACES.join(", "))
             })?;
             parts.push(Part::Text(before.to_owned()));
             parts.push(Part::Place(place));

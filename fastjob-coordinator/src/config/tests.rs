@@ -227,14 +227,17 @@ fn contradicting_settings_are_reported_at_once() {
     refused("[coordinator]\nmax_connections = 0", "coordinator.max_connections: ");
     let limits = |text: &str| format!("[coordinator.limits]\n{text}");
     refused(&limits("max_jobs = 0"), "coordinator.limits.max_jobs: it is 0");
-    refused(&limits("max_hello = '1B'"), "coordinator.limits.max_hello: it is not between 16KiB");
+    refused(&limits("max_hello = '1B'"), "coordinator.limits.max_hello: it is 1B; from 16KiB");
     refused(&limits("max_hellos = '1MiB'"), "coordinator.limits.max_hellos: it is less than");
     refused(&limits("max_hello = 'big'"), "coordinator.limits.max_hello: `big` is not a size");
-    refused(&limits("max_response_memory = '1MiB'"), "max_response_memory: it is less than 16MiB");
+    refused(
+        &limits("max_response_memory = '1MiB'"),
+        "max_response_memory: it is 1MiB; at least 16MiB",
+    );
     refused(&limits("max_open_tasks = 0"), "coordinator.limits.max_open_tasks: it is 0");
-    refused(&limits("max_open_bytes = '262143'"), "max_open_bytes: it is less than 256KiB");
+    refused(&limits("max_open_bytes = '262143'"), "max_open_bytes: it is 262143B; at least 256KiB");
     refused(&limits("max_unauthenticated = 0"), "max_unauthenticated: it is 0");
-    refused(&limits("authenticate_within = '1ms'"), "within: it is not between 100ms and 5min");
+    refused(&limits("authenticate_within = '1ms'"), "within: it is 1ms; from 100ms to 5m");
     refused(&limits("max_descendants = 0"), "coordinator.limits.max_descendants: ");
     refused(&limits("max_descendants = 1000000001"), "coordinator.limits.max_descendants: ");
     refused("[coordinator.tls]\ncert = '/nowhere/c.pem'", "coordinator.tls.key: it is missing");
@@ -337,7 +340,7 @@ fn an_unknown_variable_is_rejected_with_a_suggestion() {
         assert!(found[0].message.contains(because), "{}", found[0]);
     }
     check("FASTJOB_STOER", "did you mean FASTJOB_STORE?");
-    check("FASTJOB_LISTEN_ADDR", "there are FASTJOB_SERVER, ");
+    check("FASTJOB_LISTEN_ADDR", "there are FASTJOB_ADVERTISE, ");
     check("FASTJOB_EXECUTOR_LOOST", "did you mean FASTJOB_EXECUTOR_LOST?");
     check("FASTJOB_EXECUTOR_NAMES", "did you mean FASTJOB_EXECUTOR_NAME?");
     check("FASTJOB_INSECURE_PLAIN_TEXT", "did you mean FASTJOB_INSECURE_PLAINTEXT?");

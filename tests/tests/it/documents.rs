@@ -259,9 +259,12 @@ fn the_documentation_lists_every_variable_of_the_coordinator() {
         None
     };
     Config::load(Some(file.path()), env).unwrap();
-    let (page, asked) = (read("docs/settings.md"), asked.into_inner());
+    let (page, asked) = (read("docs/coordinator-settings.md"), asked.into_inner());
     assert!(asked.contains("FASTJOB_LISTEN"), "{asked:?}");
     for name in asked {
-        assert!(page.contains(&format!("`{name}`")), "{name} is not in docs/settings.md");
+        assert!(
+            page.contains(&format!("`{name}`")),
+            "{name} is not in docs/coordinator-settings.md"
+        );
     }
 }

@@ -154,6 +154,7 @@ fn local(folder: &Path) -> Vec<Case> {
         case("repair ids", &["--store", &store], Value::Null),
         case("repair index", &["--store", &store], Value::Null),
         case("check", &[], Value::Null),
+        case("settings", &[], Value::Null),
         case("completion", &["bash"], Value::Null),
         case("man", &[&at("man")], Value::Null),
         case("job check", &[&at("jobs.toml")], Value::Null),

@@ -21,9 +21,8 @@ fn logs_are_not_kept_by_default() {
     let logs = load("", &[]).unwrap().coordinator.logs;
     assert_eq!(logs, LogsConfig::default());
     assert_eq!(logs.store, None);
-    assert!(
-        !load("", &[]).unwrap().shown()["coordinator"].as_table().unwrap().contains_key("logs")
-    );
+    let shown = load("", &[]).unwrap().shown();
+    assert!(!shown["coordinator"]["logs"].as_table().unwrap().contains_key("store"), "{shown}");
 }
 
 #[test]
@@ -68,7 +67,7 @@ fn wrong_settings_of_logs_are_found() {
     let logs = |text: &str| format!("[coordinator.logs]\n{text}");
     refused(&logs("store = 'gs://bucket'"), "coordinator.logs.store: write it like");
     refused(&logs("folder = '/var'"), "coordinator.logs.folder: unknown key");
-    refused(&logs("max_log = '1KiB'"), "coordinator.logs.max_log: it is less than 1MiB");
+    refused(&logs("max_log = '1KiB'"), "coordinator.logs.max_log: it is 1KiB; at least 1MiB");
     refused(&logs("max_size = '1MiB'"), "coordinator.logs.max_size: it is less than max_log");
     refused(&logs("store = '/dev/null/logs'"), "coordinator.logs.store: /dev/null is not a folder");
     refused(
