@@ -88,7 +88,7 @@ fn main() {
     let seconds: u64 = args.number("--seconds", 30, (2, 3_600));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let mut bench = Bench::start("streams", args.kind(), &Build::this()).await;
+        let bench = Bench::start("streams", args.kind(), &Build::this()).await;
         bench.save(json!({"name": "flush", "handler": "flush"})).await;
         let job = |n: usize| {
             json!({"name": format!("j{n}"), "handler": "late", "schedule": {"cron": "* * * * * ?"}})
@@ -97,7 +97,7 @@ fn main() {
         tokio::time::sleep(SETTLE).await;
         let mut phases: [Vec<Phase>; 2] = [Vec::new(), Vec::new()];
         for turn in Turns::two_each(2) {
-            let phase = measure(&mut bench, jobs, if turn == 0 { 0 } else { pages }, seconds).await;
+            let phase = measure(&bench, jobs, if turn == 0 { 0 } else { pages }, seconds).await;
             println!("{}", phase.describe(PHASES[turn]));
             phases[turn].push(phase);
         }
@@ -109,7 +109,7 @@ fn main() {
     });
 }
 
-async fn measure(bench: &mut Bench, jobs: usize, pages: usize, seconds: u64) -> Phase {
+async fn measure(bench: &Bench, jobs: usize, pages: usize, seconds: u64) -> Phase {
     let open = match pages {
         0 => None,
         _ => Some(Overviews::open(&bench.url(), pages).await),
