@@ -45,6 +45,10 @@ console --measure log [--lines 100000] [--per-second 1000] [--seconds 60]
 ";
 /// When all fires of a storm must have ended, after its end.
 const BOUND: Duration = Duration::from_secs(2);
+/// How many jobs are saved per second at least, on a machine that has nothing else to do.
+const SAVED_PER_SECOND: i64 = 3_000;
+/// How long a storm runs before a page is opened.
+const SETTLE: Duration = Duration::from_secs(5);
 /// Lines of a log that are written at once.
 const AT_ONCE: u64 = 20;
 
@@ -160,10 +164,16 @@ async fn storm(args: &Args) {
     let fed = args.number("--fed", 0, (0, 1_000_000));
     let seconds: u64 = args.number("--seconds", 60, (1, 3_600));
     let bench = Bench::start("console-storm", Kind::Sqlite, &Build::this()).await;
-    let job = |n: usize| json!({"name": format!("j{n}"), "handler": "noop", "schedule": {"cron": "* * * * * ?"}});
+    // Jobs do not fire while others are saved: a storm that begins with a backlog is another one.
+    let saving = i64::try_from(rate).unwrap_or(i64::MAX) / SAVED_PER_SECOND + 3;
+    let start_at = fastjob_tests::now() + jiff::SignedDuration::from_secs(saving);
+    let job = |n: usize| {
+        json!({"name": format!("j{n}"), "handler": "noop", "start_at": start_at.to_string(),
+            "schedule": {"cron": "* * * * * ?"}})
+    };
     bench.save_jobs(rate, job).await;
-    // Jobs that were saved first fire while the others are saved.
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    let left = start_at.duration_since(fastjob_tests::now()).max(jiff::SignedDuration::ZERO);
+    tokio::time::sleep(left.unsigned_abs() + SETTLE).await;
     let settings = json!({"rate": rate, "fed": fed, "seconds": seconds});
     let (figures, usage) = in_browser(&bench, "storm", &settings).await;
     tokio::time::sleep(BOUND).await;
