@@ -17,7 +17,7 @@ const OLDEST: jiff::SignedDuration = jiff::SignedDuration::from_hours(12);
 /// How long a coordinator may take to load the jobs.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// What a task and a job take on disk at most, with what is written while indexes are built.
-const BYTES_PER_TASK: u64 = 700;
+const BYTES_PER_TASK: u64 = 300;
 const BYTES_PER_JOB: u64 = 3_000;
 
 impl Bench {
