@@ -8,6 +8,8 @@ mod args;
 mod build;
 mod compared;
 mod fill;
+mod kept;
+mod overviews;
 mod processes;
 mod report;
 mod search;
@@ -23,6 +25,7 @@ pub use self::{
     build::{Build, Turns},
     compared::{Compared, Figure},
     fill::{Fill, TASK_SPAN},
+    overviews::{Overviews, Seen},
     processes::{Bench, start},
     report::{Percentiles, Summary, keep, machine, write},
     search::{Search, Verdict},

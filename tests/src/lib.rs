@@ -1,6 +1,7 @@
 //! Support for the tests and benches: real processes, REST, and waiting for conditions.
 
 pub mod bench;
+pub mod browser;
 pub mod process;
 pub mod proxy;
 pub mod raw;

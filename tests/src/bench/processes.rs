@@ -38,6 +38,8 @@ pub struct Bench {
     ports: Vec<u16>,
     coordinators: Vec<Process>,
     executor: Option<Process>,
+    /// Whether the folder remains after the measurement.
+    is_kept: bool,
 }
 
 impl Bench {
@@ -50,11 +52,26 @@ impl Bench {
         let folder = target().join("bench").join(name);
         drop(std::fs::remove_dir_all(&folder)); // of an earlier run, if any
         std::fs::create_dir_all(&folder).expect("a folder can be made");
+        Self::at(folder, kind, build, false).await
+    }
+
+    /// Uses the store of a folder, or creates one there; the folder remains.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the folder cannot be created.
+    pub(super) async fn kept(folder: PathBuf, build: &Build) -> Self {
+        std::fs::create_dir_all(&folder).expect("the folder can be created");
+        Self::at(folder, Kind::Sqlite, build, true).await
+    }
+
+    async fn at(folder: PathBuf, kind: Kind, build: &Build, is_kept: bool) -> Self {
         let store = Store::create(kind, &folder).await;
         let ports: Vec<_> = (0..kind.nodes()).map(|_| free_port()).collect();
         let rest = Rest::new(url(ports[0]));
         let (build, coordinators) = (build.clone(), Vec::new());
-        Self { rest, folder, store, pool: None, build, ports, coordinators, executor: None }
+        let (pool, executor) = (None, None);
+        Self { rest, folder, store, pool, build, ports, coordinators, executor, is_kept }
     }
 
     /// Starts coordinators and an executor on an empty store, and waits until they are connected.
@@ -308,6 +325,9 @@ impl Drop for Bench {
     fn drop(&mut self) {
         self.coordinators.clear();
         self.executor = None;
+        if self.is_kept {
+            return;
+        }
         drop(std::fs::remove_dir_all(&self.folder)); // a leftover folder does no harm
     }
 }
