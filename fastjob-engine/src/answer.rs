@@ -263,19 +263,6 @@ pub struct ExecutorFigures {
     pub handlers: Arc<BTreeMap<HandlerName, String>>,
 }
 
-/// What an engine counts as it decides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EngineFigures {
-    /// Tasks that wait for their instant, an executor or their turn.
-    pub queued: u64,
-    /// Tasks that run, or that are stopping.
-    pub running: u64,
-    /// Tasks that have ended since the engine started.
-    pub ended: u64,
-    /// Those of them that failed.
-    pub failed: u64,
-}
-
 /// The answer to [`Command::Survey`](super::Command::Survey).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Survey {

@@ -128,8 +128,8 @@ impl Ops {
                 Err(_) => tracing::warn!(partition, "a survey had no answer within {PATIENCE:?}"),
             }
         }
-        let sum = self.engines.figures().read();
-        here.open = (sum.queued, sum.running);
+        let figures = self.metrics.engines.figures();
+        here.open = (figures.queued, figures.running);
         here.problems = self.problems();
         here.paused_until = self.engines.paused_until();
         here
