@@ -180,6 +180,8 @@ pub struct Outcome {
     pub ended_at: Timestamp,
     /// The last lines of its log, at most 8 KiB; empty if it logged nothing.
     pub log_tail: String,
+    /// Where they begin in the log, in bytes.
+    pub log_at: u64,
     /// Its last checkpoint, as JSON; `None` if it succeeded or has none.
     pub checkpoint: Option<String>,
 }
