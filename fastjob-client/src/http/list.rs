@@ -343,6 +343,12 @@ impl List<AlarmView> {
     pub fn channel(self, name: impl Into<String>) -> Self {
         self.with("channel", name.into())
     }
+
+    /// Only alarms with this text in the name of their job, their reason, message or executor, or in the
+    /// last error of sending them, in upper or lower case.
+    pub fn text(self, part: impl Into<String>) -> Self {
+        self.with("text", part.into())
+    }
 }
 
 fn joined(words: impl IntoIterator<Item = impl ToString>) -> String {

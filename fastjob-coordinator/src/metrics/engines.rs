@@ -269,7 +269,7 @@ mod tests {
     fn the_open_tasks_of_an_engine_leave_the_figures_with_it_and_those_that_ended_stay() {
         let engines = Engines::default();
         let (one, other) = (engines.enter(&gauges(5, 2)), engines.enter(&gauges(1, 1)));
-        engines.add(&Tally { tasks: [4, 2, 1, 1], ..Tally::default() });
+        add_all(&engines.tasks, &[4, 2, 1, 1]);
         one.set(&gauges(3, 3));
         let figures = |queued, running| Figures {
             queued,
