@@ -456,6 +456,8 @@ pub struct Backfill {
     pub until: Timestamp,
     /// The maximum number of fires; the earliest come first.
     pub most: u32,
+    /// The key of the caller: each fire is started once for each key.
+    pub key: Option<Arc<str>>,
     /// Which fires were backfilled before; `None` to start all of them again.
     pub looked: Option<Looked>,
 }
