@@ -263,10 +263,11 @@ pub struct ExecutorFigures {
     pub handlers: Arc<BTreeMap<HandlerName, String>>,
 }
 
-/// The answer to [`Command::Survey`](super::Command::Survey).
+/// The answer to [`Command::Survey`](super::Command::Survey). The counts of services are exact. What is
+/// held up is searched among the first 50,000 open attempts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Survey {
-    /// The services that have jobs, or open tasks that were looked at, in no order.
+    /// The services that have jobs or open tasks, in no order.
     pub services: Vec<ServiceCount>,
     /// Tasks that wait for an executor that is missing, or that have waited for long, by service.
     pub waits: Vec<HeldUp>,
@@ -274,9 +275,6 @@ pub struct Survey {
     pub late: Vec<HeldUp>,
     /// Tasks that run longer than a minute, the first ones of some jobs.
     pub long: Vec<LongRun>,
-    /// Whether all open tasks were looked at. If not, the counts of open tasks by service are too
-    /// low.
-    pub is_complete: bool,
 }
 
 /// How many jobs and open tasks a service has.
