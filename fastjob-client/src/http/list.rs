@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::{Call, Client};
 use crate::{
     ClientError,
-    types::{AlarmView, HandlerView, JobView, Page, TaskOrder, TaskView},
+    types::{AlarmView, ExecutorView, HandlerView, JobView, Page, TaskOrder, TaskView},
 };
 
 /// Items per request: the maximum that a coordinator returns.
@@ -239,6 +239,19 @@ impl List<JobView> {
     /// Each job with its [activity](JobView::activity), and so many of its last ends, up to 20.
     pub fn ends(self, each: u32) -> Self {
         self.with("ends", each)
+    }
+}
+
+impl List<ExecutorView> {
+    /// Only executors of this service.
+    pub fn service(self, name: impl Into<String>) -> Self {
+        self.with("service", name.into())
+    }
+
+    /// Only executors with this text in their name, service, address, version, labels or handlers, in
+    /// upper or lower case.
+    pub fn text(self, part: impl Into<String>) -> Self {
+        self.with("text", part.into())
     }
 }
 
