@@ -62,12 +62,17 @@ pub(crate) struct TaskCounts {
 impl TaskCounts {
     /// Counts a task of a job in this state.
     pub(super) fn add(&mut self, job: JobId, state: TaskState) {
-        self.all.add(state);
-        self.by_job.entry(job).or_default().add(state);
+        if !state.is_final() {
+            self.all.add(state);
+            self.by_job.entry(job).or_default().add(state);
+        }
     }
 
     /// Counts it no longer.
     pub(super) fn remove(&mut self, job: JobId, state: TaskState) {
+        if state.is_final() {
+            return;
+        }
         self.all.remove(state);
         if let Some(count) = self.by_job.get_mut(&job) {
             count.remove(state);
@@ -80,8 +85,9 @@ impl TaskCounts {
     /// Counts it in its next state.
     pub(super) fn moved(&mut self, job: JobId, from: TaskState, to: TaskState) {
         if from != to {
-            self.remove(job, from);
+            // In this order, a job keeps its place when its only task starts.
             self.add(job, to);
+            self.remove(job, from);
         }
     }
 }
