@@ -29,7 +29,8 @@ impl Running {
         let stop = CancellationToken::new();
         let run = coordinator.run(stop.clone());
         let running = tokio::spawn(async move { run.await.unwrap() });
-        let it = Self { address, client: Client::new(), stop, running };
+        let it =
+            Self { address, client: Client::builder().no_proxy().build().unwrap(), stop, running };
         while it.ask(Method::GET, "/readyz", None, None).await.0 != 200 {
             tokio::task::yield_now().await;
         }

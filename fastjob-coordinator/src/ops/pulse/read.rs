@@ -26,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const ATTEMPTS: usize = 100;
 /// Tasks that are read from the store at once.
 const TASKS: usize = 50;
+
 /// Reads what the engines of a node have counted.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(in crate::ops) struct ReadSums {}
