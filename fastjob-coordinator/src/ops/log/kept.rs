@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_read_more_from_the_executor_than_is_kept_continues_at_the_same_place() {
+    fn a_reader_that_is_beyond_what_is_kept_continues_at_the_same_position() {
         let end = tail(1_000, "8 é\n9 error\n");
         assert_eq!(read_from(1_005, "1 a\n2 b\n", &end, 100).0, "9 error\n");
         let (text, _) = read_from(500, "1 a\n2 b\n", &end, 100);
