@@ -275,7 +275,6 @@ async fn decisions_before_a_rejected_commit_are_written() {
     let metrics = crate::metrics::Metrics::default();
     let (writer, handle) = Writer::new(home.store());
     let writer = writer.counting(metrics.clone());
-    let saved = || metrics.saved.read();
     for id in 10..16 {
         let key = Some(format!("k{id}").into());
         handle.submit(u64::try_from(id).unwrap(), plan([NewAttempt { key, ..head(id) }]));
@@ -288,13 +287,17 @@ async fn decisions_before_a_rejected_commit_are_written() {
     }
     let mut health = handle.health();
     health.wait_for(|health| *health != Health::Well).await.unwrap();
-    assert_eq!(saved(), [0, 3, 0], "live pages show what is durable, and not what was decided");
+    assert_eq!(
+        metrics.saved.read(),
+        [0, 3, 0],
+        "live pages show what is durable, and not what was decided"
+    );
     // No other node could take over the partition, so the commit is retried.
     home.take_alarms().await;
     for id in 13..16 {
         assert_eq!(written.recv().await, Some(id));
     }
-    assert_eq!(saved(), [0, 6, 0]);
+    assert_eq!(metrics.saved.read(), [0, 6, 0]);
     stop.cancel();
     running.await.unwrap().unwrap();
 }
