@@ -3,8 +3,6 @@
 //! One loop owns the engine, so the engine needs no locks. Each iteration handles all events that
 //! have arrived, advances time once, and submits one commit, so batches grow with load.
 
-mod figures;
-
 use std::{
     sync::{
         Arc,
@@ -17,8 +15,6 @@ use fastjob_engine::{Command, CommitId, Effects, Engine, Event};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use self::figures::Share;
-pub(crate) use self::figures::{Figures, Sum};
 use crate::{
     clock::Clock,
     losses::Losses,
@@ -216,8 +212,6 @@ pub(crate) struct Around {
     pub(crate) writer: WriterHandle,
     pub(crate) sessions: Sessions,
     pub(crate) losses: Losses,
-    /// What the engines of the node count.
-    pub(crate) figures: Figures,
     pub(crate) metrics: Metrics,
     /// The right of this engine to act.
     pub(crate) permit: Permit,
@@ -248,11 +242,9 @@ pub(crate) async fn run(
 ) -> Lease {
     let mut batch = Vec::with_capacity(BATCH);
     let mut effects = Effects::default();
-    let mut share = Share::of(around.figures.clone());
     // While this exists, what the engine holds counts.
     let held = around.metrics.engines.enter(&engine.gauges());
     loop {
-        share.update(engine.figures());
         // What is due leaves before anything else is handled.
         for _ in 0..SLICES {
             let now = around.clock.now();
@@ -264,7 +256,7 @@ pub(crate) async fn run(
             }
             engine.send_due(now, &mut effects);
             engine.flush(&mut effects);
-            if around.carry_out(&mut effects, &share) == Err(Refused) {
+            if around.carry_out(&mut effects) == Err(Refused) {
                 return around.lease;
             }
             around.count(&mut engine, &held);
@@ -304,7 +296,7 @@ pub(crate) async fn run(
         }
         engine.handle(now, Event::Tick, &mut effects);
         engine.flush(&mut effects);
-        if around.carry_out(&mut effects, &share) == Err(Refused) {
+        if around.carry_out(&mut effects) == Err(Refused) {
             // The engine assumes that its effects were applied, so it must not decide anything
             // else.
             return around.lease;
@@ -323,7 +315,7 @@ pub(crate) async fn run(
         return around.lease;
     }
     engine.retire(around.clock.now(), &mut effects);
-    if around.carry_out(&mut effects, &share) == Err(Refused) {
+    if around.carry_out(&mut effects) == Err(Refused) {
         return around.lease;
     }
     around.count(&mut engine, &held);
@@ -340,7 +332,7 @@ pub(crate) async fn run(
             // stops for tasks in the state `stopping`, and acknowledges outcomes when executors
             // repeat them.
             effects.sends.clear();
-            if around.carry_out(&mut effects, &share) == Err(Refused) {
+            if around.carry_out(&mut effects) == Err(Refused) {
                 return around.lease;
             }
         }
@@ -369,7 +361,7 @@ impl Around {
     }
 
     /// Applies all effects of the engine, or none if the permit has expired.
-    fn carry_out(&self, effects: &mut Effects, share: &Share) -> Result<(), Refused> {
+    fn carry_out(&self, effects: &mut Effects) -> Result<(), Refused> {
         // Checked right before sending: a node that was suspended must not start what another node
         // may now own. If the process is suspended after this check, executors that know a newer
         // term reject what it sends.
@@ -380,7 +372,6 @@ impl Around {
         for (session, message) in effects.sends.drain(..) {
             self.sessions.send(session, self.lease, message);
         }
-        share.count(&effects.commits);
         for (CommitId(id), commit) in effects.commits.drain(..) {
             self.writer.submit(id, commit);
         }

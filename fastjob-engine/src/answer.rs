@@ -263,23 +263,11 @@ pub struct ExecutorFigures {
     pub handlers: Arc<BTreeMap<HandlerName, String>>,
 }
 
-/// What an engine counts as it decides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EngineFigures {
-    /// Tasks that wait for their instant, an executor or their turn.
-    pub queued: u64,
-    /// Tasks that run, or that are stopping.
-    pub running: u64,
-    /// Tasks that have ended since the engine started.
-    pub ended: u64,
-    /// Those of them that failed.
-    pub failed: u64,
-}
-
-/// The answer to [`Command::Survey`](super::Command::Survey).
+/// The answer to [`Command::Survey`](super::Command::Survey). The counts of services are exact. What is
+/// held up is searched among the first 50,000 open attempts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Survey {
-    /// The services that have jobs, or open tasks that were looked at, in no order.
+    /// The services that have jobs or open tasks, in no order.
     pub services: Vec<ServiceCount>,
     /// Tasks that wait for an executor that is missing, or that have waited for long, by service.
     pub waits: Vec<HeldUp>,
@@ -287,9 +275,6 @@ pub struct Survey {
     pub late: Vec<HeldUp>,
     /// Tasks that run longer than a minute, the first ones of some jobs.
     pub long: Vec<LongRun>,
-    /// Whether all open tasks were looked at. If not, the counts of open tasks by service are too
-    /// low.
-    pub is_complete: bool,
 }
 
 /// How many jobs and open tasks a service has.

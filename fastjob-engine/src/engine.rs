@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use rand::{SeedableRng, rngs::SmallRng};
 
 use crate::{
-    answer::EngineFigures,
     effect::{Answer, Effects},
     event::{Event, Now},
     record::{Lease, Loaded},
@@ -72,14 +71,6 @@ impl Config {
     }
 }
 
-/// How many tasks have ended since the engine started, with those that were skipped when they were
-/// planned.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct EndedTasks {
-    pub(crate) all: u64,
-    pub(crate) failed: u64,
-}
-
 /// Decides what runs, when and where, for the jobs of one partition.
 ///
 /// The caller passes each [`Event`] with the current clocks to [`handle`](Self::handle). After one
@@ -103,7 +94,6 @@ pub struct Engine {
     pub(crate) chores: Chores,
     pub(crate) left: Left,
     pub(crate) changes: Changes,
-    pub(crate) ended: EndedTasks,
     pub(crate) tally: Tally,
 }
 
@@ -130,7 +120,6 @@ impl Engine {
             chores: Chores::default(),
             left: Left::new(now.uptime + EARLY),
             changes: Changes::default(),
-            ended: EndedTasks::default(),
             tally: Tally::default(),
         };
         engine.load(loaded, now);
@@ -259,17 +248,6 @@ impl Engine {
             [self.attempts.next_deadline(), self.fleet.next_lost_at(), self.changes.next_at()];
         let timers = timers.map(|at| at.map(|at| at.saturating_sub(now.uptime)));
         [due, fire].into_iter().chain(timers).flatten().fold(LOOK, Duration::min)
-    }
-
-    /// How many tasks are open, and how many have ended since the engine started.
-    pub fn figures(&self) -> EngineFigures {
-        let open = self.attempts.open_tasks();
-        EngineFigures {
-            queued: open.queued,
-            running: open.running,
-            ended: self.ended.all,
-            failed: self.ended.failed,
-        }
     }
 
     /// Whether all commits that the engine has handed over are durable.

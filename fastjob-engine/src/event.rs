@@ -180,6 +180,8 @@ pub struct Outcome {
     pub ended_at: Timestamp,
     /// The last lines of its log, at most 8 KiB; empty if it logged nothing.
     pub log_tail: String,
+    /// Where they begin in the log, in bytes.
+    pub log_at: u64,
     /// Its last checkpoint, as JSON; `None` if it succeeded or has none.
     pub checkpoint: Option<String>,
 }
@@ -454,6 +456,8 @@ pub struct Backfill {
     pub until: Timestamp,
     /// The maximum number of fires; the earliest come first.
     pub most: u32,
+    /// The key of the caller: each fire is started once for each key.
+    pub key: Option<Arc<str>>,
     /// Which fires were backfilled before; `None` to start all of them again.
     pub looked: Option<Looked>,
 }

@@ -42,9 +42,9 @@ mod tests;
 
 pub use self::{
     answer::{
-        ApplyAnswer, BackfillAnswer, Backfilled, ConnectAnswer, Declared, EngineFigures,
-        ExecutorFigures, HeldUp, JobRefused, LiveAttempt, LiveTask, LongRun, OpenCount, OpenPage,
-        SaveAnswer, SaveDone, ServiceCount, StartAnswer, StartedTask, StopAnswer, Survey,
+        ApplyAnswer, BackfillAnswer, Backfilled, ConnectAnswer, Declared, ExecutorFigures, HeldUp,
+        JobRefused, LiveAttempt, LiveTask, LongRun, OpenCount, OpenPage, SaveAnswer, SaveDone,
+        ServiceCount, StartAnswer, StartedTask, StopAnswer, Survey,
     },
     effect::{Answer, Effects, Message, StartAttempt},
     engine::{Config, Engine, HORIZON},

@@ -72,8 +72,8 @@ impl Engine {
     }
 
     fn miscounted(&self) -> Option<String> {
-        let (count, again) = (self.attempts.open_tasks(), self.attempts.open_tasks_recounted());
-        (count != again).then(|| format!("{count:?}, and there are {again:?}"))
+        let (count, again) = (self.attempts.task_counts(), self.attempts.task_counts_recounted());
+        (*count != again).then(|| format!("{count:?}, and there are {again:?}"))
     }
 
     fn stray(&self) -> Option<String> {

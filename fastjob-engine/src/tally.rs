@@ -1,4 +1,4 @@
-//! What an engine counts, for metrics. Nothing depends on it.
+//! What an engine counts, for metrics and for live pages. No decision depends on it.
 //!
 //! Counts are plain integers that the engine's own thread increments. The shell adds them to those
 //! of the node after each batch of events, so that no count costs a lock or an atomic per task.
@@ -106,6 +106,9 @@ pub struct Tally {
     pub over_limit: u64,
     /// Attempts that were sent to executors.
     pub dispatched: u64,
+    /// Attempts whose handler was entered. Pages show that as soon as it is reported; everything else
+    /// that they show of a task changes with a commit.
+    pub started: u64,
     /// Attempts that ended, in the order of [`ATTEMPT_ENDS`].
     pub attempts: [u64; ATTEMPT_ENDS.len()],
     /// Attempts that ended and are retried.
@@ -233,6 +236,11 @@ impl Tally {
 /// What an engine holds at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gauges {
+    /// Open tasks that wait for their instant, an executor or their turn. Unlike lists, they include
+    /// those that are not durable yet. A task that is spread over executors counts once.
+    pub tasks_queued: u64,
+    /// Open tasks that run, or that are stopping.
+    pub tasks_running: u64,
     /// Open attempts that are recorded, or are about to be, and are not due yet.
     pub not_due: u64,
     /// Due attempts that wait for their turn in their job's lane across the cluster.
@@ -255,16 +263,13 @@ impl Engine {
         &mut self.tally
     }
 
-    /// Counts a task that ended with this attempt, for metrics and for pages; without one if it never
-    /// had any that could run.
+    /// Counts a task that ended with this attempt; without one if it never had any that could run.
     pub(crate) fn count_ended(
         &mut self,
         state: TaskState,
         job: JobId,
         last: Option<&EndedAttempt>,
     ) {
-        self.ended.all += 1;
-        self.ended.failed += u64::from(state == TaskState::Failed);
         self.tally.task_ended(state, self.catalog.job(job), job, last);
     }
 
@@ -277,8 +282,11 @@ impl Engine {
     pub fn gauges(&self) -> Gauges {
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let steps = self.attempts.steps();
+        let tasks = self.attempts.open_tasks();
         let held = steps.placing + steps.unsure + steps.sent;
         Gauges {
+            tasks_queued: tasks.queued,
+            tasks_running: tasks.running,
             not_due: count(steps.recording + steps.not_due),
             waiting_turn: count(steps.queued),
             waiting_executor: count(steps.waiting),

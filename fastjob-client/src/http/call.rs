@@ -258,7 +258,9 @@ impl Call<Started> {
 impl Call<Backfilled> {
     /// Starts tasks for past fires of a job.
     pub fn backfill(job: &str, request: &BackfillRequest) -> Self {
-        Self::new(Method::POST, &["jobs", job, "backfill"]).body("backfill", request)
+        let repeat = if request.key.is_some() { Repeat::Later } else { Repeat::Never };
+        let call = Self::new(Method::POST, &["jobs", job, "backfill"]).body("backfill", request);
+        Self { repeat, ..call }
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::{Call, Client};
 use crate::{
     ClientError,
-    types::{AlarmView, HandlerView, JobView, Page, TaskOrder, TaskView},
+    types::{AlarmView, ExecutorView, HandlerView, JobView, Page, TaskOrder, TaskView},
 };
 
 /// Items per request: the maximum that a coordinator returns.
@@ -242,6 +242,19 @@ impl List<JobView> {
     }
 }
 
+impl List<ExecutorView> {
+    /// Only executors of this service.
+    pub fn service(self, name: impl Into<String>) -> Self {
+        self.with("service", name.into())
+    }
+
+    /// Only executors with this text in their name, service, address, version, labels or handlers, in
+    /// upper or lower case.
+    pub fn text(self, part: impl Into<String>) -> Self {
+        self.with("text", part.into())
+    }
+}
+
 impl List<HandlerView> {
     /// Only handlers of this service.
     pub fn service(self, name: impl Into<String>) -> Self {
@@ -342,6 +355,12 @@ impl List<AlarmView> {
     /// Only alarms on this channel.
     pub fn channel(self, name: impl Into<String>) -> Self {
         self.with("channel", name.into())
+    }
+
+    /// Only alarms with this text in the name of their job, their reason, message or executor, or in the
+    /// last error of sending them, in upper or lower case.
+    pub fn text(self, part: impl Into<String>) -> Self {
+        self.with("text", part.into())
     }
 }
 

@@ -33,7 +33,7 @@ pub struct Overview {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct OpenTasks {
-    /// Tasks that wait; `null` if it is not known, because a service has too many.
+    /// Tasks that wait; `null` if it is not known.
     pub queued: Option<u64>,
     /// Tasks that run, or that are stopping; `null` if it is not known.
     pub running: Option<u64>,
@@ -210,9 +210,9 @@ pub struct ServiceView {
     pub enabled: u64,
     /// How many of its executors are connected.
     pub executors: u64,
-    /// How many of its tasks wait; `null` if there are too many to count.
+    /// How many of its tasks wait; `null` if it is not known.
     pub queued: Option<u64>,
-    /// How many of its tasks run, or are stopping; `null` if there are too many to count.
+    /// How many of its tasks run, or are stopping; `null` if it is not known.
     pub running: Option<u64>,
 }
 

@@ -98,6 +98,10 @@ pub struct BackfillRequest {
     /// twice, as long as the tasks are retained.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
+    /// A key of the caller, as for a start: each fire is started once for each key, also if it
+    /// was backfilled before. Not with `again`: another key is another backfill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// The tasks of past fires.

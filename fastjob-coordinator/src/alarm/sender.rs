@@ -56,11 +56,11 @@ pub(crate) async fn run(
             channel.clone(),
             Arc::clone(&turn),
             Arc::clone(&clock),
-            metrics.alarms.of(name),
+            metrics.clone(),
         );
         loops.spawn(sender.run(stop.clone()));
     }
-    loops.spawn(sweep::run(store, channels, clock, stop.clone()));
+    loops.spawn(sweep::run(store, channels, clock, metrics, stop.clone()));
     while let Some(ended) = loops.join_next().await {
         if let Err(err) = ended
             && let Ok(panic) = err.try_into_panic()
@@ -91,6 +91,7 @@ struct Sender {
     started: Instant,
     unrecorded: Option<Done>,
     counts: Arc<metrics::Channel>,
+    metrics: Metrics,
 }
 
 impl Sender {
@@ -100,11 +101,24 @@ impl Sender {
         channel: Channel,
         turn: Turn,
         clock: Arc<Clock>,
-        counts: Arc<metrics::Channel>,
+        metrics: Metrics,
     ) -> Self {
+        let counts = metrics.alarms.of(&name);
         let groups = Groups::new(channel.group_wait, channel.group_interval);
         let (read, started, unrecorded) = (0, Instant::now(), None);
-        Self { store, name, channel, turn, clock, groups, read, started, unrecorded, counts }
+        Self {
+            store,
+            name,
+            channel,
+            turn,
+            clock,
+            groups,
+            read,
+            started,
+            unrecorded,
+            counts,
+            metrics,
+        }
     }
 
     async fn run(mut self, stop: CancellationToken) {
@@ -179,6 +193,7 @@ impl Sender {
         let silenced = numbers.len().saturating_sub(left.len());
         if silenced > 0 {
             self.counts.silenced.fetch_add(silenced as u64, Relaxed);
+            self.metrics.saved.alarms();
             tracing::debug!(alarm.channel = %self.name, alarms = silenced, "alarms silenced");
         }
         Ok(group.with_only(left))
@@ -234,6 +249,7 @@ impl Sender {
             }
         }
         self.unrecorded = None;
+        self.metrics.saved.alarms();
         Ok(())
     }
 }

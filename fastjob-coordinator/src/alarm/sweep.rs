@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Channels, sender::RETRY_FOR};
 use crate::{
     clock::Clock,
+    metrics::Metrics,
     store::{Result, Store},
 };
 
@@ -32,10 +33,11 @@ pub(super) async fn run(
     store: Arc<dyn Store>,
     channels: Channels,
     clock: Arc<Clock>,
+    metrics: Metrics,
     stop: CancellationToken,
 ) {
     let configured = channels.iter().map(|(name, _)| name.clone()).collect();
-    let mut sweep = Sweep { store, configured, logged: HashSet::new() };
+    let mut sweep = Sweep { store, configured, logged: HashSet::new(), metrics };
     loop {
         let wait = match clock.settled() {
             None => UNCERTAIN,
@@ -64,6 +66,7 @@ struct Sweep {
     configured: Vec<ChannelName>,
     /// Unconfigured channels that have been logged.
     logged: HashSet<ChannelName>,
+    metrics: Metrics,
 }
 
 impl Sweep {
@@ -83,6 +86,9 @@ impl Sweep {
         let configured = &self.configured;
         let given_up = self.store.give_up_alarms(configured, before, now, STRANGER, PIECE).await?;
         let count = given_up.len();
+        if count > 0 {
+            self.metrics.saved.alarms();
+        }
         for channel in given_up {
             if !self.logged.contains(&channel) {
                 tracing::error!(alarm.channel = %channel,

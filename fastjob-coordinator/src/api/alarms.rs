@@ -18,6 +18,7 @@ pub(super) async fn list(
     let which = query.read(|q| ListAlarms {
         job: q.text("job"),
         channel: q.text("channel"),
+        text: q.text("text"),
         cursor: q.text("cursor"),
         limit: q.limit(),
     })?;

@@ -6,7 +6,7 @@ use super::{
     Problem,
     read::{Name, NoParams, Params, RoomForPage},
 };
-use crate::ops::{ExecutorView, NodeView, Ops, Page};
+use crate::ops::{AskExecutors, ExecutorView, NodeView, Ops, Page};
 
 pub(super) async fn nodes(
     State(ops): State<Ops>,
@@ -21,8 +21,13 @@ pub(super) async fn executors(
     query: Params,
     room: RoomForPage,
 ) -> Result<(RoomForPage, Json<Page<ExecutorView>>), Problem> {
-    let (cursor, limit) = query.read(|q| (q.text("cursor"), q.limit()))?;
-    Ok((room, Json(ops.list_executors(cursor, limit).await?)))
+    let which = query.read(|q| AskExecutors {
+        service: q.text("service"),
+        text: q.text("text"),
+        cursor: q.text("cursor"),
+        limit: q.limit(),
+    })?;
+    Ok((room, Json(ops.list_executors(which).await?)))
 }
 
 pub(super) async fn executor(

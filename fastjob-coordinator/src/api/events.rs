@@ -1,8 +1,9 @@
 //! What happens, as server-sent events for a live page.
 //!
 //! A page gets `counts` first, and again when they change; `changed` when lists are outdated; and
-//! `task` for each task that it shows, at once and when that changes. When the server stops, or the
-//! session of its browser is over, it gets `bye`, and the stream ends: it connects again. Nothing is
+//! `task` for each task that it shows, at once and when that changes. When the server stops, the
+//! session of its browser is over, or nothing more can be read, it gets `bye`, and the stream ends: it
+//! connects again. Nothing is
 //! lost with a connection, because the first events say everything.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};

@@ -21,7 +21,7 @@ pub(crate) use self::executors::{Holding, log_noted};
 use crate::{
     clock::Clock,
     permit::Deadline,
-    shell::{EngineHandle, Figures},
+    shell::EngineHandle,
     store::{self, ChildStart, Lease, Partition, StoreFacts, writer::Health},
 };
 
@@ -40,7 +40,6 @@ struct Inner {
     /// The executors that users drain. It changes while `held` is locked for writing, so that no
     /// engine misses a change.
     drained: Mutex<Arc<DrainedSet>>,
-    figures: Figures,
 }
 
 struct Held {
@@ -88,8 +87,7 @@ impl Engines {
         health: watch::Receiver<Health>,
     ) -> Self {
         let (held, drained) = (RwLock::default(), Mutex::default());
-        let figures = Figures::default();
-        Self(Arc::new(Inner { facts, clock, deadline, health, held, drained, figures }))
+        Self(Arc::new(Inner { facts, clock, deadline, health, held, drained }))
     }
 
     pub(crate) fn partitions(&self) -> u32 {
@@ -113,11 +111,6 @@ impl Engines {
     /// When the clock resumes, if it is paused because it was set back.
     pub(crate) fn paused_until(&self) -> Option<jiff::Timestamp> {
         self.0.clock.paused_until()
-    }
-
-    /// What the engines count.
-    pub(crate) fn figures(&self) -> &Figures {
-        &self.0.figures
     }
 
     /// Whether the store accepts writes.

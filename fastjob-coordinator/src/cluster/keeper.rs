@@ -233,7 +233,6 @@ impl Keeper {
             writer: self.writer.clone(),
             sessions: self.sessions.clone(),
             losses: self.losses.clone(),
-            figures: self.engines.figures().clone(),
             metrics: self.metrics.clone(),
             permit,
             lease,

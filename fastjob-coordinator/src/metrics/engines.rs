@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use fastjob_core::Cause;
+use fastjob_core::{Cause, TaskState};
 use fastjob_engine::{
     ALARM_KINDS, ATTEMPT_ENDS, DURATION_BOUNDS, Durations, Gauges, TASK_ENDS, Tally,
 };
@@ -31,6 +31,7 @@ pub(crate) struct Engines {
     created: [AtomicU64; Cause::ALL.len()],
     over_limit: AtomicU64,
     dispatched: AtomicU64,
+    started: AtomicU64,
     attempts: [AtomicU64; ATTEMPT_ENDS.len()],
     retried: AtomicU64,
     tasks: [AtomicU64; TASK_ENDS.len()],
@@ -41,9 +42,28 @@ pub(crate) struct Engines {
     running: Mutex<Vec<Weak<Held>>>,
 }
 
+/// What live pages show of the engines of this node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Figures {
+    /// Open tasks that wait.
+    pub(crate) queued: u64,
+    /// Open tasks that run, or that are stopping.
+    pub(crate) running: u64,
+    /// Attempts that have started since the process started.
+    pub(crate) started: u64,
+    /// Tasks that have ended since the process started.
+    pub(crate) ended: u64,
+    /// Those of them that failed.
+    pub(crate) failed: u64,
+    /// Alarms that were raised since the process started.
+    pub(crate) alarms: u64,
+}
+
 /// What one engine holds, as of its last batch of events.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
+    tasks_queued: AtomicU64,
+    tasks_running: AtomicU64,
     not_due: AtomicU64,
     waiting_turn: AtomicU64,
     waiting_executor: AtomicU64,
@@ -56,6 +76,8 @@ pub(crate) struct Held {
 
 impl Held {
     pub(crate) fn set(&self, gauges: &Gauges) {
+        self.tasks_queued.store(gauges.tasks_queued, Relaxed);
+        self.tasks_running.store(gauges.tasks_running, Relaxed);
         self.not_due.store(gauges.not_due, Relaxed);
         self.waiting_turn.store(gauges.waiting_turn, Relaxed);
         self.waiting_executor.store(gauges.waiting_executor, Relaxed);
@@ -85,6 +107,7 @@ impl Engines {
         add_all(&self.created, &tally.created);
         add(&self.over_limit, tally.over_limit);
         add(&self.dispatched, tally.dispatched);
+        add(&self.started, tally.started);
         add_all(&self.attempts, &tally.attempts);
         add(&self.retried, tally.retried);
         add_all(&self.tasks, &tally.tasks);
@@ -102,6 +125,22 @@ impl Engines {
     fn held(&self) -> Vec<Arc<Held>> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// What pages show. Engines may count between the reads: a moment with a task too many.
+    pub(crate) fn figures(&self) -> Figures {
+        let held = self.held();
+        let open = |of: fn(&Held) -> &AtomicU64| held.iter().map(|it| of(it).load(Relaxed)).sum();
+        let failed = TASK_ENDS.iter().position(|state| *state == TaskState::Failed);
+        let tasks = read_all(&self.tasks);
+        Figures {
+            queued: open(|held| &held.tasks_queued),
+            running: open(|held| &held.tasks_running),
+            started: self.started.load(Relaxed),
+            ended: tasks.iter().sum(),
+            failed: failed.and_then(|at| tasks.get(at)).copied().unwrap_or_default(),
+            alarms: read_all(&self.alarms).iter().sum(),
+        }
     }
 
     /// `now` is in milliseconds since the Unix epoch.
@@ -205,5 +244,44 @@ impl Engines {
             "How far the planning of fires is behind the clock, for the partition that is most behind",
         )?
         .gauge(&[], behind as f64 / 1e3)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gauges(tasks_queued: u64, tasks_running: u64) -> Gauges {
+        Gauges {
+            tasks_queued,
+            tasks_running,
+            not_due: 0,
+            waiting_turn: 0,
+            waiting_executor: 0,
+            dispatched: 0,
+            running: 0,
+            unwritten: 0,
+            watermark: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn the_open_tasks_of_an_engine_leave_the_figures_with_it_and_those_that_ended_stay() {
+        let engines = Engines::default();
+        let (one, other) = (engines.enter(&gauges(5, 2)), engines.enter(&gauges(1, 1)));
+        add_all(&engines.tasks, &[4, 2, 1, 1]);
+        one.set(&gauges(3, 3));
+        let figures = |queued, running| Figures {
+            queued,
+            running,
+            ended: 8,
+            failed: 2,
+            ..Figures::default()
+        };
+        assert_eq!(engines.figures(), figures(4, 4));
+        drop(other);
+        assert_eq!(engines.figures(), figures(3, 3));
+        drop(one);
+        assert_eq!(engines.figures(), figures(0, 0));
     }
 }

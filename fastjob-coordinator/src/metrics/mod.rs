@@ -12,6 +12,7 @@ mod out;
 mod parts;
 mod process;
 mod requests;
+mod saved;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,7 @@ use prometheus_client::{
 use tokio::sync::Semaphore;
 
 pub(crate) use self::{
-    engines::Held,
+    engines::{Figures, Held},
     parts::Channel,
     requests::Refused,
     store::{Commits, Index},
@@ -54,6 +55,7 @@ pub(crate) struct Parts {
     pub(crate) engines: engines::Engines,
     pub(crate) jobs: jobs::Jobs,
     pub(crate) commits: Commits,
+    pub(crate) saved: saved::Saved,
     pub(crate) index: Index,
     pub(crate) requests: requests::Requests,
     pub(crate) sessions: parts::Sessions,
@@ -112,6 +114,7 @@ impl Metrics {
             engines: engines::Engines::default(),
             jobs: jobs::Jobs::new(jobs),
             commits: Commits::default(),
+            saved: saved::Saved::default(),
             index: Index::default(),
             requests: requests::Requests::default(),
             sessions: parts::Sessions::default(),

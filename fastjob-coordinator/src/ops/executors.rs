@@ -3,6 +3,8 @@
 //! Every executor has a session with every node, and each node knows what the executor holds of its
 //! own partitions. So a list sums up what the nodes say.
 
+mod list;
+
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use fastjob_client::types::ExecutorState;
@@ -11,7 +13,8 @@ use fastjob_engine::{Command, ExecutorFigures};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Error, ExecutorView, Ops, Page, jobs::page, node_calls::NodeCall, pages::fit};
+pub(crate) use self::list::AskExecutors;
+use super::{Error, ExecutorView, Ops, node_calls::NodeCall};
 use crate::{
     clock::wall_now,
     losses::LostExecutor,
@@ -64,25 +67,6 @@ impl NodeCall for ListExecutors {
 pub(super) type ByName = BTreeMap<(ServiceName, ExecutorName), ExecutorView>;
 
 impl Ops {
-    /// Executors by service and name.
-    pub(crate) async fn list_executors(
-        &self,
-        cursor: Option<String>,
-        limit: Option<u32>,
-    ) -> Result<Page<ExecutorView>, Error> {
-        let limit = page(limit)? as usize;
-        let after = cursor.map(|cursor| parse_cursor(&cursor)).transpose()?;
-        let (all, unanswered) = self.all_executors(ListExecutors { reads_drains: false }).await?;
-        let is_later =
-            |name: &(ServiceName, ExecutorName)| after.as_ref().is_none_or(|after| name > after);
-        let rest: Vec<_> = all.into_iter().filter(|(name, _)| is_later(name)).collect();
-        let fit = fit(rest.iter().map(|(_, view)| bytes(view)), limit);
-        let last = rest[..fit].last().filter(|_| rest.len() > fit);
-        let next_cursor = last.map(|((service, name), _)| format!("{service}/{name}"));
-        let items = rest.into_iter().take(fit).map(|(_, view)| view).collect();
-        Ok(Page { unanswered, ..Page::new(items, next_cursor) })
-    }
-
     /// All executors that any node knows, and the addresses of nodes that do not answer in time.
     pub(super) async fn all_executors(
         &self,
@@ -307,19 +291,6 @@ fn view(figures: ExecutorFigures, now: Timestamp) -> ExecutorView {
         handlers: handlers.map(|(name, text)| (name.to_string(), text.clone())).collect(),
         ..known.view(state_of(known.connected, known.leaving))
     }
-}
-
-/// Approximate size of an executor in a list, in bytes.
-fn bytes(view: &ExecutorView) -> u64 {
-    let texts = view.labels.iter().chain(&view.handlers);
-    texts.map(|(name, text)| (name.len() + text.len() + 8) as u64).sum::<u64>() + 800
-}
-
-fn parse_cursor(cursor: &str) -> Result<(ServiceName, ExecutorName), Error> {
-    cursor
-        .split_once('/')
-        .and_then(|(service, name)| Some((service.parse().ok()?, name.parse().ok()?)))
-        .ok_or_else(|| Error::invalid("cursor", "it did not come from a list of executors"))
 }
 
 #[cfg(test)]

@@ -66,13 +66,15 @@ impl Ops {
             })
         };
         let is_later = |key: &Key| after.as_ref().is_none_or(|after| key > after);
-        let rest: Vec<_> =
-            all.into_iter().filter(|(key, found)| is_later(key) && has_text(key, found)).collect();
+        let matching: Vec<_> =
+            all.into_iter().filter(|(key, found)| has_text(key, found)).collect();
+        let total = Some(matching.len() as u64);
+        let rest: Vec<_> = matching.into_iter().filter(|(key, _)| is_later(key)).collect();
         let fit = fit(rest.iter().map(|(key, found)| self.bytes(key, found)), limit);
         let last = rest[..fit].last().filter(|_| rest.len() > fit);
         let next_cursor = last.map(|((service, handler), _)| format!("{service}/{handler}"));
         let items = rest.into_iter().take(fit).map(|(key, found)| self.view(key, found)).collect();
-        Ok(Page::new(items, next_cursor))
+        Ok(Page { total, ..Page::new(items, next_cursor) })
     }
 
     /// The handler that `handler` or `service.handler` means.

@@ -16,7 +16,7 @@ use super::{Error, Follower, LogKey, LogView, Ops, tasks::unknown};
 use crate::{
     clock::wall_now,
     sessions::AskError,
-    store::{AttemptRow, TaskRow},
+    store::{AttemptRow, LogTail, TaskRow},
 };
 
 /// Default size of a piece in bytes.
@@ -144,8 +144,8 @@ impl Ops {
         let piece = tail_from(attempt, &tail, offset, limit);
         match failed {
             None => Ok(piece),
-            // Nothing to show instead, or the caller is in the middle of a longer log.
-            Some(err) if tail.is_empty() || offset > tail.len() as u64 => Err(err),
+            // Nothing to show instead, or the caller has read more.
+            Some(err) if tail.text.is_empty() || offset > tail.end() => Err(err),
             Some(err) => {
                 let note = Some(format!("only the end of the log is shown: {err}"));
                 Ok(LogView { note, ..piece })
@@ -191,13 +191,28 @@ impl Ops {
     }
 }
 
-/// A piece of a tail, cut at a character boundary.
-fn tail_from(attempt: &AttemptRow, tail: &str, offset: u64, limit: u32) -> LogView {
-    let from = usize::try_from(offset).unwrap_or(usize::MAX).min(tail.len());
-    let from = tail.ceil_char_boundary(from);
-    let to = tail.floor_char_boundary((from + limit as usize).min(tail.len()));
-    let ended = attempt.state.is_final() && to == tail.len();
-    piece(attempt, from as u64, tail[from..to].to_owned(), ended)
+/// A piece of a log of which only the tail is there, cut at a character boundary. It says what is
+/// missing between the offset and where it begins.
+fn tail_from(attempt: &AttemptRow, tail: &LogTail, offset: u64, limit: u32) -> LogView {
+    let LogTail { at, text } = tail;
+    let from = usize::try_from(offset.saturating_sub(*at)).unwrap_or(usize::MAX).min(text.len());
+    let from = text.ceil_char_boundary(from);
+    let to = text.floor_char_boundary((from + limit as usize).min(text.len()));
+    let ended = attempt.state.is_final() && to == text.len();
+    let note = if offset < *at {
+        Some(format!(
+            "bytes {offset} to {at} of this log cannot be read: its executor is not connected, or \
+             has removed it, and only the end was kept"
+        ))
+    } else if offset > tail.end() {
+        Some(format!(
+            "what follows byte {offset} of this log cannot be read: its executor is not connected, \
+             or has removed it"
+        ))
+    } else {
+        None
+    };
+    LogView { note, ..piece(attempt, at + from as u64, text[from..to].to_owned(), ended) }
 }
 
 fn piece(of: &AttemptRow, offset: u64, text: String, ended: bool) -> LogView {
@@ -257,6 +272,10 @@ mod tests {
         }
     }
 
+    pub(super) fn tail(at: u64, text: &str) -> LogTail {
+        LogTail { at, text: text.to_owned() }
+    }
+
     #[test]
     fn a_log_is_chosen_by_shard_and_number() {
         let choose = |row: &TaskRow, shard, attempt| {
@@ -292,7 +311,7 @@ mod tests {
         let of = attempt(1, (0, 1), 1);
         let (mut offset, mut read) = (0, String::new());
         loop {
-            let piece = tail_from(&of, "añb語c", offset, 4);
+            let piece = tail_from(&of, &tail(0, "añb語c"), offset, 4);
             read.push_str(&piece.text);
             offset = piece.next_offset;
             if piece.ended {
@@ -300,6 +319,26 @@ mod tests {
             }
         }
         assert_eq!(read, "añb語c");
-        assert!(tail_from(&of, "abc", 99, 4).ended);
+    }
+
+    #[test]
+    fn an_offset_is_one_of_the_whole_log_also_when_only_its_tail_is_there() {
+        let (of, tail) = (attempt(1, (0, 1), 1), tail(1_000, "añb語c"));
+        let read = |offset, limit| {
+            let piece = tail_from(&of, &tail, offset, limit);
+            assert_eq!(piece.next_offset, piece.offset + piece.text.len() as u64);
+            (piece.offset, piece.text, piece.ended, piece.note)
+        };
+        assert_eq!(read(1_000, 3), (1_000, "añ".to_owned(), false, None));
+        assert_eq!(read(1_003, 9), (1_003, "b語c".to_owned(), true, None));
+        // Within a character.
+        assert_eq!(read(1_002, 9), (1_003, "b語c".to_owned(), true, None));
+        assert_eq!(read(1_008, 9), (1_008, String::new(), true, None));
+        let (offset, text, _, note) = read(700, 3);
+        assert_eq!((offset, text.as_str()), (1_000, "añ"));
+        assert!(note.unwrap().starts_with("bytes 700 to 1000 of this log cannot be read"));
+        let (offset, text, ended, note) = read(1_500, 9);
+        assert_eq!((offset, text.as_str(), ended), (1_008, "", true));
+        assert!(note.unwrap().starts_with("what follows byte 1500 of this log cannot be read"));
     }
 }

@@ -67,6 +67,7 @@ pub(crate) use self::{
     archive::{Claim, NotAllowed},
     bulk::{BulkJobs, BulkTasks, Which},
     credential::{Credential, HEADER as NODE_HEADER, NotOfCluster, Question},
+    executors::AskExecutors,
     follow::{Feeds, Follower, LogKey},
     handlers::ListHandlers,
     handshake::{Handshakes, NotProven, Use},

@@ -88,8 +88,14 @@ impl NodeCall for BackfillJob {
             let message = format!("{most} is out of bounds, 1 to {BACKFILL_MOST} are allowed");
             return Err(Error::invalid("max", message));
         }
+        checked_key(request.key.as_deref())?;
+        if request.key.is_some() && request.again {
+            let message = "it cannot be combined with a key: another key is another backfill";
+            return Err(Error::invalid("again", message));
+        }
+        let key = request.key.as_deref().map(Into::into);
         let checked = ops.check_start(&self.job, None).await;
-        let ask = Backfill { job: self.job, from, until, most, looked: None };
+        let ask = Backfill { job: self.job, from, until, most, key, looked: None };
         if let Err(refused) = checked {
             // What was started before is answered, as for a start with a key.
             let looked = if request.again { None } else { ops.looked_up(&ask).await?.looked };
@@ -191,7 +197,8 @@ impl Ops {
         let fires = timetable
             .fires_between(ask.from, until, row.anchor, ask.most as usize)
             .map_or_else(|_| Vec::new(), |fires| fires.fires);
-        let keys: Vec<_> = fires.iter().map(|fire| backfill_key(*fire).to_string()).collect();
+        let key = |fire: &Timestamp| backfill_key(*fire, ask.key.as_deref()).to_string();
+        let keys: Vec<_> = fires.iter().map(key).collect();
         let tasks = self.store.tasks_of_keys(row.id, &keys).await?;
         let found = fires.iter().zip(&keys);
         let found = found.map(|(fire, key)| (*fire, tasks.get(key).copied())).collect();

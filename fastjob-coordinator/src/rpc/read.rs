@@ -197,6 +197,7 @@ pub(super) fn outcome(outcome: v1::Outcome) -> Result<Outcome, Refused> {
         started_at,
         ended_at: instant(outcome.ended_at)?,
         log_tail: outcome.log_tail,
+        log_at: outcome.log_at,
         checkpoint: outcome.checkpoint,
     })
 }

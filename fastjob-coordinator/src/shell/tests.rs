@@ -101,7 +101,6 @@ fn started(permit: Permit, writer: WriterHandle) -> Started {
         writer,
         sessions: sessions.clone(),
         losses: crate::losses::Losses::new(std::time::Duration::ZERO),
-        figures: Figures::default(),
         metrics: crate::metrics::Metrics::default(),
         permit,
         lease,
@@ -155,13 +154,12 @@ fn effects_are_dropped_once_the_deadline_has_passed() {
     machine.sleep(Duration::from_secs(60));
     let (answer, mut wait) = oneshot::channel();
     effects.answers.push(Answer::Stop(answer, None));
-    let share = Share::of(around.figures.clone());
-    assert_eq!(around.carry_out(&mut effects, &share), Err(Refused));
+    assert_eq!(around.carry_out(&mut effects), Err(Refused));
     assert!(is_silent(&mut stream) && effects.sends.is_empty());
     assert!(wait.try_recv().is_err(), "no caller gets an answer");
     // A late heartbeat begins a new generation; this engine belongs to the old one.
     deadline.begin(Duration::from_secs(3_600));
-    assert_eq!(around.carry_out(&mut effects, &share), Err(Refused));
+    assert_eq!(around.carry_out(&mut effects), Err(Refused));
 }
 
 #[tokio::test(start_paused = true)]

@@ -182,7 +182,7 @@ impl TaskStore for Double {
     async fn tasks_of_keys(&self, job: JobId, keys: &[String]) -> Result<HashMap<String, TaskId>> {
         self.store.tasks_of_keys(job, keys).await
     }
-    async fn log_tail(&self, attempt: AttemptId) -> Result<Option<String>> {
+    async fn log_tail(&self, attempt: AttemptId) -> Result<Option<LogTail>> {
         self.store.log_tail(attempt).await
     }
 }

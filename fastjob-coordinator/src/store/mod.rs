@@ -207,6 +207,21 @@ pub(crate) struct JobPage {
     pub(crate) next: Option<(ServiceName, JobName)>,
 }
 
+/// The end of an attempt's log, as reported with its outcome.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LogTail {
+    /// Where it begins in the log, in bytes.
+    pub(crate) at: u64,
+    pub(crate) text: String,
+}
+
+impl LogTail {
+    /// Where the log ends, as far as that is known.
+    pub(crate) fn end(&self) -> u64 {
+        self.at.saturating_add(self.text.len() as u64)
+    }
+}
+
 /// Tasks, as clients query them.
 #[async_trait::async_trait]
 pub(crate) trait TaskStore: Send + Sync {
@@ -226,7 +241,7 @@ pub(crate) trait TaskStore: Send + Sync {
     /// The tasks that were started with these keys, while they are retained.
     async fn tasks_of_keys(&self, job: JobId, keys: &[String]) -> Result<HashMap<String, TaskId>>;
     /// The tail of an attempt's log, as reported with its outcome.
-    async fn log_tail(&self, attempt: AttemptId) -> Result<Option<String>>;
+    async fn log_tail(&self, attempt: AttemptId) -> Result<Option<LogTail>>;
 }
 
 /// The sum of all store traits.

@@ -196,6 +196,7 @@ impl Writer {
             let Err(err) = self.store.commit(&group.commits).await else {
                 let (rows, bytes) = group.size();
                 self.metrics.commits.written(group.commits.len(), rows, bytes, began.elapsed());
+                self.metrics.saved.count(&group.commits);
                 self.is_well();
                 listener.durable(&group.ids);
                 (wait, refusals) = (FIRST_WAIT, 0);

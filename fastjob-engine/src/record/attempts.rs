@@ -143,6 +143,8 @@ pub struct EndedAttempt {
     pub result: Option<String>,
     /// The last lines of its log; empty if it logged nothing.
     pub log_tail: String,
+    /// Where they begin in the log, in bytes.
+    pub log_at: u64,
     /// When its handler was entered; `None` if it never was. Not before the attempt's creation.
     pub started_at: Option<Timestamp>,
     /// When it ended: between `started_at` and the engine's wall clock.

@@ -164,6 +164,7 @@ impl Engine {
                 open.started_at = Some(at.clamp(created_at, now.wall.max(created_at)));
                 self.attempts.set_state(attempt, state);
                 self.attempts.move_task(attempt, TaskEvent::AttemptStarted);
+                self.tally.count().started += 1;
                 self.await_end(now, attempt);
                 self.watch_run(now, attempt);
             }

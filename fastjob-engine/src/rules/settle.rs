@@ -116,6 +116,7 @@ impl Engine {
             started_at: open.started_at,
             ended_at: now.wall,
             log_tail: String::new(),
+            log_at: 0,
             checkpoint: None,
         };
         self.settle(now, None, outcome)
@@ -303,6 +304,7 @@ fn ended_row(
         message: outcome.message,
         result: outcome.result,
         log_tail: outcome.log_tail,
+        log_at: outcome.log_at,
         started_at,
         ended_at: outcome.ended_at.clamp(started_at.unwrap_or(from), until),
         task_state,

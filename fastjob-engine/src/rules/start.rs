@@ -64,7 +64,7 @@ impl Engine {
             let key = match &ask.looked {
                 None => None,
                 Some(looked) => {
-                    let key = (id, backfill_key(fire_at));
+                    let key = (id, backfill_key(fire_at, ask.key.as_deref()));
                     let found = match looked.found.get(&fire_at) {
                         Some(Some(task)) => Found::Task(*task),
                         Some(None) => self.keys.find(&key, looked.at),

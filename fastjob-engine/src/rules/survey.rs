@@ -1,7 +1,9 @@
 //! What the tasks of a partition do, for people: how many each service has, and which are held up.
 //!
-//! One pass over the open attempts, which ends after a fixed number of them: an engine with more has
-//! no time to look at all.
+//! Open tasks are counted as they change. What is held up is found by one pass over the open attempts,
+//! which ends after a fixed number of them: an engine with more has no time to look at all. An index
+//! that could answer at once would have to be ordered by instants, and so cost every attempt more than
+//! its other steps together.
 
 use fastjob_core::{AttemptId, JobId, ServiceName, TaskState};
 use jiff::{SignedDuration, Timestamp};
@@ -35,7 +37,6 @@ struct Group {
 /// What was seen so far.
 #[derive(Default)]
 struct Seen<'a> {
-    services: Map<&'a ServiceName, OpenTasks>,
     waits: Map<&'a ServiceName, Group>,
     late: Map<JobId, Group>,
     /// Of each job, those that run longest, with when they started.
@@ -46,17 +47,16 @@ struct Seen<'a> {
 
 impl Engine {
     pub(super) fn survey(&self, now: Now) -> Survey {
-        let (mut seen, mut looked_at) = (Seen::default(), 0);
+        let mut seen = Seen::default();
         for open in self.attempts.iter().take(LOOKED_AT) {
-            looked_at += 1;
             self.see(now, open, &mut seen);
         }
-        for (state, open) in self.attempts.spread_tasks().take(LOOKED_AT) {
-            if let Some(job) = self.catalog.job(open.row.job) {
-                seen.services.entry(&job.service).or_default().add(state);
+        let mut open_tasks: Map<&ServiceName, OpenTasks> = Map::default();
+        for (id, count) in self.attempts.open_tasks_by_job() {
+            if let Some(job) = self.catalog.job(id) {
+                open_tasks.entry(&job.service).or_default().extend(count);
             }
         }
-        let is_complete = looked_at < LOOKED_AT;
         let mut services: Map<&ServiceName, ServiceCount> = Map::default();
         let new = |service: &ServiceName| {
             let service = service.clone();
@@ -66,7 +66,7 @@ impl Engine {
             let of = services.entry(service).or_insert_with(|| new(service));
             (of.jobs, of.enabled) = (count.jobs, count.enabled);
         }
-        for (service, open) in seen.services {
+        for (service, open) in open_tasks {
             let of = services.entry(service).or_insert_with(|| new(service));
             (of.queued, of.running) = (open.queued, open.running);
         }
@@ -80,15 +80,11 @@ impl Engine {
             waits: held_up(seen.waits.into_values().collect()),
             late: held_up(seen.late.into_values().collect()),
             long: seen.long.into_values().flatten().filter_map(|run| self.long_run(run)).collect(),
-            is_complete,
         }
     }
 
     fn see<'a>(&'a self, now: Now, open: &Open, seen: &mut Seen<'a>) {
         let Some(job) = self.catalog.job(open.row.job) else { return };
-        if self.attempts.is_whole(open) {
-            seen.services.entry(&job.service).or_default().add(open.task_state());
-        }
         let late = now.wall.duration_since(open.row.due_at) >= LATE;
         match (open.step(), open.started_at) {
             (_, Some(started_at)) => {

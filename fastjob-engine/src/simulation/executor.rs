@@ -415,6 +415,7 @@ impl Executor {
             started_at,
             ended_at: now,
             log_tail: String::new(),
+            log_at: 0,
         };
         self.unacknowledged.insert(attempt, outcome.clone());
         self.report(attempt, FromExecutor::Finished(outcome));

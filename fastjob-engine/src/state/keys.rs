@@ -36,9 +36,13 @@ pub struct StartKey {
 pub const OWN_KEYS: &str = "fastjob:";
 
 /// The key of the task that a backfill starts for a fire, so that another one does not start it
-/// again.
-pub fn backfill_key(fire_at: Timestamp) -> Arc<str> {
-    format!("{OWN_KEYS}backfill:{}", fire_at.as_millisecond()).into()
+/// again. `key` is the one of its caller, if it has one: another key is another backfill.
+pub fn backfill_key(fire_at: Timestamp, key: Option<&str>) -> Arc<str> {
+    let fire = fire_at.as_millisecond();
+    match key {
+        None => format!("{OWN_KEYS}backfill:{fire}").into(),
+        Some(key) => format!("{OWN_KEYS}backfill:{fire}:{key}").into(),
+    }
 }
 
 /// The key of the task that runs another one again, so that a repeated request does not start

@@ -83,7 +83,7 @@ fn a_backfill_beyond_the_limit_starts_nothing() {
         let (answer, mut wait) = oneshot::channel();
         let (from, until) = (story.now.wall - SignedDuration::from_hours(1), story.now.wall);
         let job = "m".parse().unwrap();
-        let ask = Backfill { job, from, until, most, looked: None };
+        let ask = Backfill { job, from, until, most, key: None, looked: None };
         story.tell(Event::Command(Command::Backfill { ask, answer }));
         wait.try_recv().unwrap()
     };
@@ -192,15 +192,17 @@ fn a_backfill_that_is_repeated_starts_nothing_twice_whatever_its_caller_has_seen
     let mut story = with_job(r#", "schedule": {"cron": "0 * * * * ?"}"#);
     story.pass(1_000);
     let (from, until) = (story.now.wall - SignedDuration::from_mins(3), story.now.wall);
-    let ask = |story: &mut Story, at, found: &[Option<TaskId>]| -> BackfillAnswer {
-        let (answer, mut wait) = oneshot::channel();
+    let ask_with = |story: &mut Story, key: Option<&str>, at, found: &[Option<TaskId>]| {
+        let (answer, mut wait) = oneshot::channel::<BackfillAnswer>();
         let fires = (0..3).map(|n| Timestamp::from_second(1_800_000_000 - 120 + 60 * n).unwrap());
         let found = fires.zip(found.iter().copied()).collect();
         let (job, looked) = ("m".parse().unwrap(), Some(Looked { at, found }));
-        let ask = Backfill { job, from, until, most: 10, looked };
+        let key = key.map(Into::into);
+        let ask = Backfill { job, from, until, most: 10, key, looked };
         story.tell(Event::Command(Command::Backfill { ask, answer }));
         wait.try_recv().unwrap()
     };
+    let ask = |story: &mut Story, at, found: &[Option<TaskId>]| ask_with(story, None, at, found);
     let at = story.now.uptime;
     // A fire that was not looked up: the schedule may have been changed since.
     assert_eq!(ask(&mut story, at, &[None, None]), Err(JobRefused::LookAgain));
@@ -214,8 +216,13 @@ fn a_backfill_that_is_repeated_starts_nothing_twice_whatever_its_caller_has_seen
     let found: Vec<_> = first.tasks.iter().copied().map(Some).collect();
     let later = story.now.uptime;
     assert_eq!(ask(&mut story, later, &found), Ok(again));
+    // With a key, it is another backfill, which starts nothing twice either.
+    let keyed = ask_with(&mut story, Some("k"), later, &[None, None, None]).unwrap();
+    assert_eq!((keyed.tasks.len(), keyed.existing.len()), (3, 0));
+    let repeated = ask_with(&mut story, Some("k"), later, &[None, None, None]).unwrap();
+    assert_eq!((repeated.tasks.len(), repeated.existing), (0, keyed.tasks));
     let causes = story.store.attempts.values().map(|row| row.new.row.cause);
-    assert_eq!(causes.filter(|cause| *cause == Cause::Backfill).count(), 3);
+    assert_eq!(causes.filter(|cause| *cause == Cause::Backfill).count(), 6);
 }
 
 #[test]

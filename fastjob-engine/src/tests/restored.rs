@@ -133,6 +133,7 @@ fn outcome(held: Held, at: Timestamp) -> Outcome {
         started_at: Some(at),
         ended_at: at,
         log_tail: String::new(),
+        log_at: 0,
         checkpoint: None,
     }
 }

@@ -144,6 +144,7 @@ impl Fires {
             started_at: Some(self.now.wall),
             ended_at: self.now.wall,
             log_tail: String::new(),
+            log_at: 0,
             checkpoint: None,
         }
     }

@@ -211,6 +211,7 @@ impl Story {
             started_at: Some(self.now.wall),
             ended_at: self.now.wall,
             log_tail: String::new(),
+            log_at: 0,
             checkpoint: None,
         };
         self.tell(Event::Finished(SessionId(session), vec![outcome]));

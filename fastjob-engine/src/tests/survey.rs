@@ -1,10 +1,11 @@
 //! What an engine counts, and what it says of tasks that are held up.
 
 use fastjob_core::{FailReason, TaskId, attempt::End};
+use jiff::SignedDuration;
 use tokio::sync::oneshot;
 
 use super::story::Story;
-use crate::{Command, EngineFigures, Event, SessionId, Survey, Switch, record::Origin};
+use crate::{Backfill, Command, Event, SessionId, Survey, Switch, record::Origin};
 
 fn survey(story: &mut Story) -> Survey {
     let (answer, mut wait) = oneshot::channel();
@@ -17,6 +18,13 @@ fn enter(story: &mut Story, attempt: fastjob_core::AttemptId) {
     story.tell(Event::Started(SessionId(1), started));
 }
 
+/// The open tasks that wait and that run, and those that ended and that failed.
+fn counted(story: &mut Story) -> [u64; 4] {
+    let gauges = story.engine.gauges();
+    let ended = story.engine.tally().tasks;
+    [gauges.tasks_queued, gauges.tasks_running, ended.iter().sum(), ended[1]]
+}
+
 #[test]
 fn open_tasks_are_counted_by_their_state_and_ended_ones_by_their_end() {
     let mut story = Story::begin();
@@ -24,18 +32,17 @@ fn open_tasks_are_counted_by_their_state_and_ended_ones_by_their_end() {
     story.save(r#"{"name": "s", "handler": "h", "shard": {"count": 2}}"#, Origin::Api).unwrap();
     story.connect("e", "i1", 1, &[]);
     let (a, b) = (story.start("m"), story.start("m"));
-    let figures = |queued, running, ended, failed| EngineFigures { queued, running, ended, failed };
-    assert_eq!(story.engine.figures(), figures(2, 0, 0, 0));
+    assert_eq!(counted(&mut story), [2, 0, 0, 0]);
     enter(&mut story, a);
-    assert_eq!(story.engine.figures(), figures(1, 1, 0, 0));
+    assert_eq!(counted(&mut story), [1, 1, 0, 0]);
     story.finish(1, a, End::Succeeded);
     story.finish(1, b, End::Failed(FailReason::Fatal));
-    assert_eq!(story.engine.figures(), figures(0, 0, 2, 1));
+    assert_eq!(counted(&mut story), [0, 0, 2, 1]);
     let _spread = story.start("s");
-    assert_eq!(story.engine.figures(), figures(1, 0, 2, 1), "its shards do not count");
+    assert_eq!(counted(&mut story), [1, 0, 2, 1], "its shards do not count");
     assert!(story.engine.sizes().miscounted.is_none());
-    let resumed = Story::resume(std::mem::take(&mut story.store), story.now);
-    assert_eq!(resumed.engine.figures(), figures(1, 0, 0, 0));
+    let mut resumed = Story::resume(std::mem::take(&mut story.store), story.now);
+    assert_eq!(counted(&mut resumed), [1, 0, 0, 0]);
     assert!(resumed.engine.sizes().miscounted.is_none());
 }
 
@@ -53,7 +60,25 @@ fn jobs_and_open_tasks_are_counted_by_service() {
     let survey = survey(&mut story);
     let x = survey.services.iter().find(|of| of.service.as_str() == "x").unwrap();
     assert_eq!((x.jobs, x.enabled, x.queued, x.running), (2, 1, 2, 0));
-    assert!(survey.is_complete && survey.services.len() == 1, "{survey:?}");
+    assert!(survey.services.len() == 1, "{survey:?}");
+}
+
+#[test]
+fn the_open_tasks_of_a_service_are_counted_however_many_there_are() {
+    let mut story = Story::begin();
+    let job =
+        r#"{"name": "m", "service": "x", "handler": "h", "schedule": {"cron": "0 * * * * ?"}}"#;
+    story.save(job, Origin::Api).unwrap();
+    let (answer, mut wait) = oneshot::channel();
+    let from = story.now.wall - SignedDuration::from_hours(36 * 24);
+    let (until, most) = (story.now.wall, 50_001);
+    let ask = Backfill { job: "m".parse().unwrap(), from, until, most, key: None, looked: None };
+    story.tell(Event::Command(Command::Backfill { ask, answer }));
+    assert_eq!(wait.try_recv().unwrap().unwrap().tasks.len(), 50_001);
+    let survey = survey(&mut story);
+    assert_eq!(survey.services.len(), 1);
+    assert_eq!(survey.services[0].queued, story.engine.gauges().tasks_queued);
+    assert!(survey.services[0].queued >= 50_001);
 }
 
 #[test]

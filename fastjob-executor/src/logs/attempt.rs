@@ -35,9 +35,13 @@ impl AttemptLog {
         Self(live)
     }
 
-    /// The last lines, as many as an outcome includes.
-    pub(crate) fn tail(&self) -> String {
-        lock(&self.0.lines).tail.text()
+    /// The last lines, as many as an outcome includes, and where they begin in the log. Lines that the
+    /// file does not have follow it.
+    pub(crate) fn tail(&self) -> (u64, String) {
+        let lines = lock(&self.0.lines);
+        let text = lines.tail.text();
+        let begin = (lines.size + lines.beyond).saturating_sub(text.len());
+        (begin as u64, text)
     }
 
     /// Marks the attempt as ended: readers learn that the log is complete, and later lines are
@@ -74,6 +78,8 @@ struct Lines {
     tail: Tail,
     /// Bytes that have been or will be written to the file.
     size: usize,
+    /// Bytes that came after the end of the file, because it is full or failed.
+    beyond: usize,
     /// Entries dropped since the last write because the buffer was full.
     missed: u64,
     queued: bool,
@@ -137,11 +143,13 @@ impl Live {
         }
         lines.tail.push(&entry);
         if lines.full || lines.failed {
+            lines.beyond += entry.len();
             self.dropped(entry.len());
             return;
         }
         if lines.size + entry.len() > self.logs.file_max {
             lines.full = true;
+            lines.beyond += entry.len();
             self.dropped(entry.len());
             self.add_note(&mut lines, &note(format_args!("the log is full: the rest is dropped")));
         } else {
@@ -269,7 +277,9 @@ impl Live {
             let mut lines = lock(&self.lines);
             // Later lines would follow a gap or half a line, so this file is abandoned.
             lines.failed = true;
-            lines.tail.push(&note(format_args!("cannot write the log file: {err}")));
+            let note = note(format_args!("cannot write the log file: {err}"));
+            lines.beyond += note.len();
+            lines.tail.push(&note);
         }
         self.logs.uploads.has_failed(self.id);
     }

@@ -70,7 +70,7 @@ impl Attempt {
     fn said(&self) -> Vec<String> {
         let target = concat!(module_path!(), ": ");
         let text = |line: &str| line.split_once(' ').unwrap().1.replace(target, "");
-        self.log.tail().lines().map(text).collect()
+        self.log.tail().1.lines().map(text).collect()
     }
 }
 
@@ -253,5 +253,5 @@ async fn a_handlers_events_are_in_its_log_file() {
     let attempt = Attempt::new();
     run(&Dispatch::none(), &attempt, talk()).await;
     let page = attempt.logs.read(AttemptId(1), 0, u32::MAX).await.unwrap();
-    assert_eq!(page.text, attempt.log.tail());
+    assert_eq!((0, page.text), attempt.log.tail());
 }

@@ -55,8 +55,8 @@ async fn the_first_line_creates_the_file_of_the_day() {
     let text = fs::read_to_string(dir.path().join("2026-11-23/42.log")).unwrap();
     assert_eq!(said(text.lines().next().unwrap()), ["hello 1"]);
     assert!(text.ends_with("Z two\nlines\n"), "{text}");
-    assert_eq!(log.tail(), text);
-    assert_eq!(silent.tail(), "");
+    assert_eq!(log.tail(), (0, text));
+    assert_eq!(silent.tail(), (0, String::new()));
 }
 
 #[tokio::test]
@@ -165,7 +165,9 @@ async fn a_file_is_bounded_and_says_so_once() {
     assert!(file.ends_with(" … the log is full: the rest is dropped\n"));
     assert_eq!(file.matches("the log is full").count(), 1);
     log.line(format_args!("the end"));
-    assert!(log.tail().ends_with(" the end\n") && log.tail().len() <= LOG_TAIL_MAX);
+    let (begin, tail) = log.tail();
+    assert!(tail.ends_with(" the end\n") && tail.len() <= LOG_TAIL_MAX);
+    assert!(begin > file.len() as u64, "it is not in the file, and follows it");
 }
 
 #[tokio::test]
@@ -182,7 +184,7 @@ async fn lines_dropped_from_a_full_buffer_are_counted() {
     let said = said(&page.text);
     assert_eq!(said.first(), Some(&"line 0"));
     assert_eq!(said.last(), Some(&"… 2 entries dropped here: the disk is too slow"));
-    assert!(log.tail().ends_with("line 4\n"));
+    assert!(log.tail().1.ends_with("line 4\n"));
 }
 
 #[tokio::test]
@@ -195,7 +197,8 @@ async fn a_disk_failure_is_reported_in_the_tail() {
     logs.flush().await;
     log.line(format_args!("two"));
     logs.flush().await;
-    let tail = log.tail();
+    let (begin, tail) = log.tail();
+    assert_eq!(begin, 0, "nothing is missing before it");
     let said = said(&tail);
     assert_eq!((said[0], said[2], said.len()), ("one", "two", 3));
     assert!(said[1].starts_with("… cannot write the log file: "), "{tail}");

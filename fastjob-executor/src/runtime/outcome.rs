@@ -29,6 +29,8 @@ pub(crate) struct Outcome {
     pub(crate) ended_at: Timestamp,
     /// The last lines of its log.
     pub(crate) log_tail: String,
+    /// Where they begin in the log, in bytes.
+    pub(crate) log_at: u64,
     /// The last checkpoint that is known, as JSON, if it did not succeed.
     pub(crate) checkpoint: Option<Arc<str>>,
 }
@@ -44,6 +46,7 @@ impl Outcome {
             started_at: None,
             ended_at: clock::now(),
             log_tail: String::new(),
+            log_at: 0,
             checkpoint: None,
         }
     }

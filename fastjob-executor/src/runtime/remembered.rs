@@ -130,6 +130,7 @@ impl Remembered {
             result: kept.result,
             checkpoint: kept.checkpoint,
             log_tail: String::new(),
+            log_at: 0,
         })
     }
 

@@ -55,6 +55,7 @@ pub(super) fn panicked(control: &Control, why: String) -> Outcome {
         entered.log.finish();
     }
     let last = control.said.last_checkpoint().or_else(|| control.checkpoint.clone());
+    let (log_at, log_tail) = entered.map(|entered| entered.log.tail()).unwrap_or_default();
     Outcome {
         name: control.name,
         end: Failed(FailReason::Panicked),
@@ -62,7 +63,8 @@ pub(super) fn panicked(control: &Control, why: String) -> Outcome {
         message: cut(why),
         started_at: entered.map(|entered| entered.started_at),
         ended_at: clock::now(),
-        log_tail: entered.map(|entered| entered.log.tail()).unwrap_or_default(),
+        log_tail,
+        log_at,
         checkpoint: last,
     }
 }
@@ -134,6 +136,7 @@ impl Inner {
             }
         }
         log.finish();
+        let (log_at, log_tail) = log.tail();
         let checkpoint = ctx.checkpoint_text().filter(|_| end != Succeeded);
         Outcome {
             name: control.name,
@@ -142,7 +145,8 @@ impl Inner {
             message,
             started_at: Some(started_at),
             ended_at: clock::now(),
-            log_tail: log.tail(),
+            log_tail,
+            log_at,
             checkpoint,
         }
     }

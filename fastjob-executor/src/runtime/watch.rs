@@ -175,6 +175,7 @@ impl State {
         );
         let (end, _, message) = run::judge(Ended::Stuck, Some(why), control);
         let last = control.said.last_checkpoint().or_else(|| control.checkpoint.clone());
+        let (log_at, log_tail) = entered.log.tail();
         self.stuck.insert(control.name.id);
         self.report(Outcome {
             name: control.name,
@@ -183,7 +184,8 @@ impl State {
             message,
             started_at: Some(entered.started_at),
             ended_at: clock::now(),
-            log_tail: entered.log.tail(),
+            log_tail,
+            log_at,
             checkpoint: last,
         });
     }

@@ -292,6 +292,7 @@ fn write_outcome(outcome: Outcome) -> v1::Outcome {
         started_at: outcome.started_at.map_or(0, Timestamp::as_millisecond),
         ended_at: outcome.ended_at.as_millisecond(),
         log_tail: outcome.log_tail,
+        log_at: outcome.log_at,
         checkpoint: outcome.checkpoint.map(|json| json.as_ref().to_owned()),
         created_at: outcome.name.created_at.0,
     }

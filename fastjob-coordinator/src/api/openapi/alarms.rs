@@ -31,6 +31,12 @@ fn list() -> Call {
     Call::get("/api/v1/alarms", "listAlarms", "List past alarms, the newest first")
         .query(text("job", "Only alarms of this job."))
         .query(text("channel", "Only alarms on this channel."))
+        .query(text(
+            "text",
+            "Only alarms with this in the name of their job, their reason, message or executor, or in \
+             the last error of sending them. Upper and lower case are equal. A page looks at 20,000 \
+             alarms at most: then it has `searched_to`.",
+        ))
         .paged()
         .lists::<AlarmView>("A page of alarms.", examples::page(alarm))
         .fails(Kind::NotFound)

@@ -2,7 +2,7 @@
 
 use fastjob_client::types::ExecutorView;
 
-use super::{call::Call, examples};
+use super::{call::Call, examples, param::text};
 use crate::api::Kind;
 
 pub(super) fn calls() -> Vec<Call> {
@@ -11,6 +11,12 @@ pub(super) fn calls() -> Vec<Call> {
 
 fn list() -> Call {
     Call::get("/api/v1/executors", "listExecutors", "List executors, also those that were lost")
+        .query(text("service", "Only executors of this service."))
+        .query(text(
+            "text",
+            "Only executors with this in their name, service, address, version, labels or handlers. \
+             Upper and lower case are equal.",
+        ))
         .paged()
         .lists::<ExecutorView>("A page of executors.", examples::page(examples::executor()))
         .leads_to(

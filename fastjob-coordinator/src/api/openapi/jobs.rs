@@ -189,7 +189,10 @@ fn start() -> Call {
 fn backfill() -> Call {
     let request = json!({ "from": "2026-11-01T00:00:00Z", "until": "2026-11-08T00:00:00Z" });
     Call::post("/api/v1/jobs/{name}/backfill", "backfillJob", "Start past fires of a job")
-        .about("Repeated over the same range, it starts nothing twice unless `again` is set.")
+        .about(
+            "Repeated over the same range, it starts nothing twice unless `again` is set. With a `key`, \
+             each fire is started once for that key.",
+        )
         .of_job()
         .body::<BackfillRequest>(request)
         .answers::<Backfilled>("The tasks.", json!({ "tasks": [51, 52, 53], "more": false }))

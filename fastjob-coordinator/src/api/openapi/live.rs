@@ -42,9 +42,14 @@ fn events() -> Call {
     });
     let mut stream = Content::new(Some(typed(Type::String)));
     stream.description = Some(
-        "Events `counts` with `Counts`, at most twice a second; `changed` with `Changed`, which says \
-         what lists are outdated; `task` with a `TaskView` without its param and result, of the \
-         tasks that the request names; and `bye` when the coordinator stops."
+        "Events, each with JSON. `counts` with `Counts`: first, and when they change, at most twice a \
+         second. `changed` with `Changed`: which lists are outdated, after the store has the change, \
+         at most once a second. `task` with a `TaskView` without its param and result, and with at \
+         most 100 attempts: for each task that the request names, at once, and when its state, its \
+         progress or what it waits for changes, at most once a second. `bye` with `{}`, as the last \
+         one: when the coordinator stops, when the session of a browser ends, and when nothing more \
+         can be read. A stream that ends without it was cut off. Comments in between keep the \
+         connection alive."
             .to_owned(),
     );
     let example = format!(
@@ -52,7 +57,7 @@ fn events() -> Call {
     );
     stream.example = Some(example.into());
     let answer = ResponseBuilder::new()
-        .description("Events, until the coordinator stops.")
+        .description("Events, until `bye`. Then connect again: the first events say everything.")
         .content("text/event-stream", stream);
     Call::get("/api/v1/events", "followEvents", "Follow what happens")
         .about("For a page that stays open: 500 streams at most per coordinator.")

@@ -7,7 +7,7 @@ use crate::cli::{
     client::items,
     error::Error,
     options::{job_name, limit},
-    out::Out,
+    out::{Out, remark},
     table::Table,
 };
 
@@ -19,6 +19,9 @@ pub(in crate::cli) struct List {
     /// Only alarms on this channel
     #[arg(long, value_name = "NAME")]
     channel: Option<String>,
+    /// Only alarms with this in the name of their job, their reason, message, executor or last error
+    #[arg(long)]
+    text: Option<String>,
     /// Show at most this many, up to 10000
     #[arg(long, value_name = "N", default_value = "50", value_parser = limit)]
     limit: usize,
@@ -34,9 +37,18 @@ impl List {
         if let Some(channel) = self.channel {
             list = list.channel(channel);
         }
+        if let Some(text) = self.text {
+            list = list.text(text);
+        }
         let list = items(list, Some(self.limit)).await?;
         if out.is_json() {
             return out.json(&list);
+        }
+        if let Some(at) = list.searched_to() {
+            remark(format_args!(
+                "the search stopped at {}, because few alarms match: narrow it with --job or --channel",
+                times.seconds(Some(at))
+            ));
         }
         let alarms: Vec<AlarmView> = list.read()?;
         if alarms.is_empty() {

@@ -4,7 +4,7 @@ mod drain;
 
 use clap::Subcommand;
 use fastjob_client::{
-    Client,
+    Client, List,
     types::{ExecutorState, ExecutorView},
 };
 
@@ -21,6 +21,12 @@ use super::{
 pub(super) enum Executor {
     /// List executors with what they run, and those that were lost recently
     List {
+        /// Only executors of this service
+        #[arg(long)]
+        service: Option<String>,
+        /// Only executors with this in their name, service, address, version, labels or handlers
+        #[arg(long)]
+        text: Option<String>,
         /// Show at most this many, up to 10000 [default: all]
         #[arg(long, value_name = "N", value_parser = limit)]
         limit: Option<usize>,
@@ -45,7 +51,16 @@ pub(super) enum Executor {
 impl Executor {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
         match self {
-            Self::List { limit } => list(limit, client, out).await,
+            Self::List { service, text, limit } => {
+                let mut executors = client.executors();
+                if let Some(service) = service {
+                    executors = executors.service(service);
+                }
+                if let Some(text) = text {
+                    executors = executors.text(text);
+                }
+                list(executors, limit, out).await
+            }
             Self::Drain { name, wait: false } => drain::drain(&name, client, out).await,
             Self::Drain { name, wait: true } => drain::drain_and_wait(&name, client, out).await,
             Self::Resume { name } => drain::resume(&name, client, out).await,
@@ -53,9 +68,13 @@ impl Executor {
     }
 }
 
-async fn list(limit: Option<usize>, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+async fn list(
+    executors: List<ExecutorView>,
+    limit: Option<usize>,
+    out: &mut Out<'_>,
+) -> Result<(), Error> {
     let times = out.times();
-    let list = items(client.executors(), limit).await?;
+    let list = items(executors, limit).await?;
     if out.is_json() {
         return out.json(&list);
     }

@@ -29,8 +29,11 @@ pub(in crate::cli) struct Backfill {
     #[arg(long, value_name = "N", default_value_t = 100)]
     max: u32,
     /// Also start fires that were backfilled before
-    #[arg(long)]
+    #[arg(long, conflicts_with = "key")]
     again: bool,
+    /// Start each fire once for this key, also if it was backfilled before; safe to repeat
+    #[arg(long)]
+    key: Option<String>,
 }
 
 impl Backfill {
@@ -42,6 +45,7 @@ impl Backfill {
             until: until.map(|until| until.to_string()),
             max: Some(self.max),
             again: self.again,
+            key: self.key.clone(),
         };
         let what = format!("starting tasks for the fires of {}", self.name);
         let progress = Progress::begin(out.progress(), what);
@@ -63,9 +67,13 @@ impl Backfill {
         if let (Some(first), Some(last)) = (existing.first(), existing.last()) {
             let (count, were) =
                 (existing.len(), if existing.len() == 1 { " was" } else { "s were" });
+            let (with, next) = match &self.key {
+                Some(_) => (" with this key", "another --key"),
+                None => ("", "--again"),
+            };
             out.line(format_args!(
-                "{count} fire{were} backfilled before, as task {first} to {last}: --again starts them \
-                 again"
+                "{count} fire{were} backfilled before{with}, as task {first} to {last}: {next} starts \
+                 them again"
             ))?;
         }
         if more {

@@ -1,12 +1,10 @@
 //! What the archive keeps of a log, and what the tail of the outcome adds to it.
 //!
 //! The end of a log may never have been sent, and often says why the attempt failed. So the tail
-//! follows what is kept. If the tail begins within what is kept, nothing is missing. Otherwise a
-//! line says that a part is, and positions continue behind it as if all that were the log.
+//! follows what is kept. Its outcome says where it begins in the log: if that is within what is kept,
+//! nothing is missing. Otherwise a line says that a part is, in place of that part.
 
 use std::time::Duration;
-
-use fastjob_core::wire::LOG_TAIL_MAX;
 
 use super::{
     super::{Error, LogView, Ops},
@@ -14,15 +12,11 @@ use super::{
 };
 use crate::{
     archive::{self, Archive, Page, State, Wanted},
-    store::{AttemptRow, TaskRow},
+    store::{AttemptRow, LogTail, TaskRow},
 };
 
 /// How long reading the archive may take.
 const ARCHIVE: Duration = Duration::from_secs(30);
-/// How much of the end of a log is compared with the tail, and in how many pages that is read at
-/// most. If it is in too many pieces, less is compared.
-const LAST: [(u64, usize); 2] = [(8 * LOG_TAIL_MAX as u64, 8), (LOG_TAIL_MAX as u64, 32)];
-
 /// At the end of what is kept of a log that has more.
 const CUT_OFF: &str = "the log is cut here: its executor has not sent the rest, because it was \
                        killed, or is not connected";
@@ -79,86 +73,62 @@ impl Ops {
             return Ok(Some(from_page(attempt, page, offset)));
         }
         let tail = self.store.log_tail(attempt.attempt).await?.unwrap_or_default();
-        if tail.is_empty() {
+        if tail.text.is_empty() {
             return Ok(Some(from_page(attempt, page, offset)));
         }
-        let kept = last_part(archive, wanted, page.next_offset).await.map_err(failed)?;
-        let rest = Rest::after(&kept, &tail);
-        if !rest.is_whole && offset > page.next_offset + rest.text.len() as u64 {
+        let end = page.next_offset;
+        if offset > end.max(tail.end()) {
             // The caller has read more from the executor than is kept.
-            let kept = page.next_offset;
             return Err(Error::Unavailable(format!(
                 "the rest of the log cannot be read: its executor is not connected, and has sent \
-                 {kept} bytes of it"
+                 {end} bytes of it"
             )));
         }
-        Ok(Some(with_rest(attempt, page, &rest, offset, limit)))
+        let cuts_line = tail.at > end && cuts_line(archive, wanted, end).await.map_err(failed)?;
+        Ok(Some(with_rest(attempt, page, &tail, cuts_line, offset, limit)))
     }
 }
 
-/// What follows what is kept of a log.
-#[derive(Debug, PartialEq, Eq)]
-struct Rest {
-    text: String,
-    /// Nothing is missing before or after it.
-    is_whole: bool,
-}
-
-impl Rest {
-    /// The part of a tail that follows the end of what is kept.
-    fn after(kept: &str, tail: &str) -> Self {
-        let lines = tail.match_indices('\n').map(|(at, _)| at + 1).rev();
-        let mut ends = std::iter::once(tail.len()).chain(lines);
-        if let Some(end) = ends.find(|end| kept.ends_with(&tail[..*end])) {
-            return Self { text: tail[end..].to_owned(), is_whole: true };
-        }
-        // The handler has logged more after the attempt had ended.
-        if kept.contains(tail) {
-            return Self { text: String::new(), is_whole: false };
-        }
-        let newline = if kept.is_empty() || kept.ends_with('\n') { "" } else { "\n" };
-        Self { text: format!("{newline}{MISSING_LINE}{tail}"), is_whole: false }
-    }
-}
-
-/// The end of what is kept of a log; empty if it is in too many pieces.
-async fn last_part(archive: &Archive, wanted: Wanted, end: u64) -> Result<String, archive::Error> {
-    for (last, pages) in LAST {
-        let (mut at, mut text) = (end.saturating_sub(last), String::new());
-        for _ in 0..pages {
-            let limit = u32::try_from(end.saturating_sub(at)).unwrap_or(u32::MAX);
-            let page = if limit > 0 { archive.read(wanted, at, limit).await? } else { None };
-            let Some(page) = page.filter(|page| page.next_offset > at) else { break };
-            at = page.next_offset;
-            text.push_str(&page.text);
-        }
-        if at >= end {
-            return Ok(text);
-        }
-    }
-    Ok(String::new())
+/// Whether what is kept ends within a line.
+async fn cuts_line(archive: &Archive, wanted: Wanted, end: u64) -> Result<bool, archive::Error> {
+    // A character has 4 bytes at most.
+    let last = archive.read(wanted, end.saturating_sub(4), 4).await?;
+    Ok(last.is_some_and(|page| !page.text.is_empty() && !page.text.ends_with('\n')))
 }
 
 /// The last page of what is kept, or what follows it.
-fn with_rest(of: &AttemptRow, page: Page, rest: &Rest, wanted: u64, limit: u32) -> LogView {
-    if rest.text.is_empty() {
-        let page = if rest.is_whole { Page { state: State::Complete, ..page } } else { page };
+fn with_rest(
+    of: &AttemptRow,
+    page: Page,
+    tail: &LogTail,
+    cuts_line: bool,
+    wanted: u64,
+    limit: u32,
+) -> LogView {
+    let end = page.next_offset;
+    if end >= tail.end() {
+        // The handler may have logged more after the attempt had ended.
+        let is_whole = end == tail.end();
+        let page = if is_whole { Page { state: State::Complete, ..page } } else { page };
         return from_page(of, page, wanted);
     }
     if !page.text.is_empty() {
         return from_page(of, Page { state: State::More, ..page }, wanted);
     }
-    let end = page.next_offset;
-    let tail = tail_from(of, &rest.text, wanted.saturating_sub(end), limit);
-    let why = if let State::Cut(why) = page.state { why } else { PART_MISSING.to_owned() };
-    let note = (tail.ended && !rest.is_whole).then_some(why);
-    LogView {
-        offset: end + tail.offset,
-        next_offset: end + tail.next_offset,
-        source: "archive".to_owned(),
-        note,
-        ..tail
+    if wanted < tail.at {
+        let newline = if cuts_line && wanted <= end { "\n" } else { "" };
+        let mut line = format!("{newline}{MISSING_LINE}");
+        line.truncate(line.floor_char_boundary(limit as usize));
+        return LogView {
+            next_offset: tail.at,
+            source: "archive".to_owned(),
+            ..piece(of, wanted, line, false)
+        };
     }
+    let rest = tail_from(of, tail, wanted, limit);
+    let why = || if let State::Cut(why) = page.state { why } else { PART_MISSING.to_owned() };
+    let note = (rest.ended && tail.at > end).then(why);
+    LogView { source: "archive".to_owned(), note, ..rest }
 }
 
 /// A piece of what is kept of a log, read at `wanted`.
@@ -180,26 +150,25 @@ fn from_page(of: &AttemptRow, page: Page, wanted: u64) -> LogView {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::tests::attempt, *};
+    use super::{
+        super::tests::{attempt, tail},
+        *,
+    };
 
-    /// Reads all of a log of which `kept` is kept, in pages.
-    fn read(kept: &str, tail: &str, limit: usize) -> (String, Option<String>) {
-        let (of, rest) = (attempt(1, (0, 1), 1), Rest::after(kept, tail));
-        let (mut text, mut at) = (String::new(), 0);
+    /// Reads a log from a position, of which `kept` is kept, in pages.
+    fn read_from(from: u64, kept: &str, tail: &LogTail, limit: usize) -> (String, Option<String>) {
+        let of = attempt(1, (0, 1), 1);
+        let cuts_line = !kept.is_empty() && !kept.ends_with('\n');
+        let (mut text, mut at) = (String::new(), from as usize);
         loop {
             let from = at.min(kept.len());
             let to = (from + limit).min(kept.len());
+            let (offset, next_offset) = (from as u64, to as u64);
+            let page = |state| Page { offset, next_offset, text: kept[from..to].to_owned(), state };
             let piece = if to < kept.len() {
-                let state = State::More;
-                let text = kept[from..to].to_owned();
-                let (offset, next_offset) = (from as u64, to as u64);
-                from_page(&of, Page { offset, next_offset, text, state }, at as u64)
+                from_page(&of, page(State::More), at as u64)
             } else {
-                let state = State::Open;
-                let text = kept[from..to].to_owned();
-                let (offset, next_offset) = (from as u64, to as u64);
-                let page = Page { offset, next_offset, text, state };
-                with_rest(&of, page, &rest, at as u64, limit as u32)
+                with_rest(&of, page(State::Open), tail, cuts_line, at as u64, limit as u32)
             };
             assert_eq!(piece.offset, at as u64);
             assert!(piece.text.len() <= limit && piece.source == "archive");
@@ -212,43 +181,72 @@ mod tests {
         }
     }
 
+    fn read(kept: &str, tail: &LogTail, limit: usize) -> (String, Option<String>) {
+        read_from(0, kept, tail, limit)
+    }
+
     #[test]
     fn a_tail_continues_what_is_kept_of_a_log() {
-        for (kept, tail) in [
-            ("1 a\n2 b\n", "1 a\n2 b\n3 c\n"),
-            ("1 a\n2 b\n", "2 b\n3 c\n"),
-            ("1 a\n2 b\n3 c\n", "2 b\n3 c\n"),
+        for (kept, at, end) in [
+            ("1 a\n2 b\n", 0, "1 a\n2 b\n3 c\n"),
+            ("1 a\n2 b\n", 4, "2 b\n3 c\n"),
+            ("1 a\n2", 4, "2 b\n3 c\n"),
+            ("1 a\n2 b\n", 8, "3 c\n"),
+            ("1 a\n2 b\n3 c\n", 4, "2 b\n3 c\n"),
         ] {
             for limit in [4, 5, 100] {
-                assert_eq!(read(kept, tail, limit), ("1 a\n2 b\n3 c\n".to_owned(), None));
+                let read = read(kept, &tail(at, end), limit);
+                assert_eq!(read, ("1 a\n2 b\n3 c\n".to_owned(), None));
             }
         }
     }
 
     #[test]
+    fn lines_that_repeat_are_neither_lost_nor_doubled() {
+        let (text, note) = read("x\nx\n", &tail(2, "x\nx\nx\nx\n"), 100);
+        assert_eq!((text.as_str(), note), ("x\nx\nx\nx\nx\n", None));
+    }
+
+    #[test]
     fn a_line_says_that_a_part_is_missing_before_the_tail() {
-        for limit in [4, 9, 100] {
-            let (text, note) = read("1 a\n2 b\n", "8 é\n9 error\n", limit);
+        let end = tail(1_000, "8 é\n9 error\n");
+        for limit in [80, 100] {
+            let (text, note) = read("1 a\n2 b\n", &end, limit);
             assert_eq!(text, format!("1 a\n2 b\n{MISSING_LINE}8 é\n9 error\n"));
             assert_eq!(note.as_deref(), Some(PART_MISSING));
         }
-        let (text, _) = read("1 a\n2 ha", "9 error\n", 100);
+        let (text, _) = read("1 a\n2 ha", &tail(1_000, "9 error\n"), 100);
         assert_eq!(text, format!("1 a\n2 ha\n{MISSING_LINE}9 error\n"));
+        let (text, _) = read("1 a\n2 b\n", &end, 4);
+        assert!(text.starts_with("1 a\n2 b\n… ") && text.ends_with("8 é\n9 error\n"), "{text}");
+    }
+
+    #[test]
+    fn a_reader_that_is_beyond_what_is_kept_continues_at_the_same_position() {
+        let end = tail(1_000, "8 é\n9 error\n");
+        assert_eq!(read_from(1_005, "1 a\n2 b\n", &end, 100).0, "9 error\n");
+        let (text, _) = read_from(500, "1 a\n2 b\n", &end, 100);
+        assert_eq!(text, format!("{MISSING_LINE}8 é\n9 error\n"));
     }
 
     #[test]
     fn what_a_handler_logged_after_its_attempt_had_ended_is_not_followed_by_the_tail() {
-        let (text, note) = read("1 a\n2 b\n3 c\n", "1 a\n2 b\n", 100);
+        let (text, note) = read("1 a\n2 b\n3 c\n", &tail(0, "1 a\n2 b\n"), 100);
         assert_eq!((text.as_str(), note.as_deref()), ("1 a\n2 b\n3 c\n", Some(CUT_OFF)));
     }
 
     #[test]
     fn a_log_that_was_cut_ends_with_the_tail_and_says_why() {
-        let (of, rest) = (attempt(1, (0, 1), 1), Rest::after("1 a\n", "9 error\n"));
-        let state = State::Cut("too long".to_owned());
-        let page = Page { offset: 4, next_offset: 4, text: String::new(), state };
-        let piece = with_rest(&of, page, &rest, 4, 1_000);
-        assert_eq!(piece.text, format!("{MISSING_LINE}9 error\n"));
-        assert_eq!((piece.ended, piece.note.as_deref()), (true, Some("too long")));
+        let of = attempt(1, (0, 1), 1);
+        let page = |offset| {
+            let state = State::Cut("too long".to_owned());
+            Page { offset, next_offset: 4, text: String::new(), state }
+        };
+        let end = tail(90, "9 error\n");
+        let line = with_rest(&of, page(4), &end, false, 4, 1_000);
+        assert_eq!((line.text.as_str(), line.next_offset, line.ended), (MISSING_LINE, 90, false));
+        let piece = with_rest(&of, page(4), &end, false, 90, 1_000);
+        assert_eq!((piece.text.as_str(), piece.ended), ("9 error\n", true));
+        assert_eq!(piece.note.as_deref(), Some("too long"));
     }
 }

@@ -149,7 +149,7 @@ impl Ops {
 }
 
 impl Whole {
-    /// The open tasks by service, as far as they are known.
+    /// The open tasks by service.
     pub(super) fn open_by_service(
         &self,
     ) -> std::collections::HashMap<ServiceName, (Option<u64>, Option<u64>)> {
@@ -157,11 +157,10 @@ impl Whole {
         services.map(|service| (service.clone(), self.open_of(service))).collect()
     }
 
-    /// The open tasks of a service; `None` if there are too many to count.
+    /// The open tasks of a service.
     fn open_of(&self, service: &ServiceName) -> (Option<u64>, Option<u64>) {
         let count = self.surveyed.services.get(service).copied().unwrap_or_default();
-        let known = |count| (!self.surveyed.is_partial).then_some(count);
-        (known(count.queued), known(count.running))
+        (Some(count.queued), Some(count.running))
     }
 
     fn view(&self, service: Option<&ServiceName>) -> Overview {

@@ -54,8 +54,6 @@ pub(in crate::ops) struct Surveyed {
     pub(super) problems: Vec<String>,
     /// Until when the schedules of a node are paused, because its clock was set back.
     pub(super) paused_until: Option<Timestamp>,
-    /// Whether there are open tasks that were not looked at.
-    pub(super) is_partial: bool,
     /// Of all nodes: the addresses of those that did not answer, and partitions on which none acts.
     #[serde(default)]
     pub(super) unanswered: Vec<String>,
@@ -128,8 +126,8 @@ impl Ops {
                 Err(_) => tracing::warn!(partition, "a survey had no answer within {PATIENCE:?}"),
             }
         }
-        let sum = self.engines.figures().read();
-        here.open = (sum.queued, sum.running);
+        let figures = self.metrics.engines.figures();
+        here.open = (figures.queued, figures.running);
         here.problems = self.problems();
         here.paused_until = self.engines.paused_until();
         here
@@ -156,7 +154,6 @@ impl Surveyed {
             waits: survey.waits.into_iter().map(held).collect(),
             late: survey.late.into_iter().map(held).collect(),
             long: survey.long.into_iter().map(long).collect(),
-            is_partial: !survey.is_complete,
             ..Self::default()
         }
     }
@@ -190,7 +187,6 @@ impl Surveyed {
         self.problems.sort_unstable();
         self.problems.dedup();
         self.paused_until = self.paused_until.max(other.paused_until);
-        self.is_partial |= other.is_partial;
     }
 }
 

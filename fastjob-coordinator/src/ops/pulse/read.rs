@@ -11,13 +11,12 @@ use fastjob_client::types::Counts;
 use fastjob_core::TaskId;
 use fastjob_engine::LiveTask;
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 
 use super::{Marks, OfServices, Print, Reading, Shot, Source};
 use crate::{
     clock::wall_now,
+    metrics::{Figures, Metrics},
     ops::{Error, Ops, PAGE_MAX, TaskView, node_calls::NodeCall, pages::fit},
-    shell::Sum,
     store::{NodeId, Partition},
 };
 
@@ -27,13 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const ATTEMPTS: usize = 100;
 /// Tasks that are read from the store at once.
 const TASKS: usize = 50;
-/// After an alarm, lists of alarms change for so long, because it is sent. Alarms are grouped.
-const SENDING: Duration = Duration::from_secs(120);
-const SENT_EVERY: Duration = Duration::from_secs(5);
-/// What engines count is durable, and so in lists, a moment later: after a change, a mark changes so
-/// many times more, at this interval.
-const REPEATS: u64 = 5;
-const REPEATED_EVERY: Duration = Duration::from_secs(2);
 
 /// Reads what the engines of a node have counted.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -44,7 +36,49 @@ impl NodeCall for ReadSums {
     type Reply = Sum;
 
     async fn answer(self, ops: &Ops, _: Partition) -> Result<Sum, Error> {
-        Ok(ops.engines.figures().read())
+        Ok(Sum::of(&ops.metrics))
+    }
+}
+
+/// What a node has counted since its process started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub(in crate::ops) struct Sum {
+    /// Open tasks that wait.
+    queued: u64,
+    /// Open tasks that run, or that are stopping.
+    running: u64,
+    /// Tasks that have ended.
+    ended: u64,
+    /// Those of them that failed.
+    failed: u64,
+    /// Alarms that were raised.
+    alarms: u64,
+    /// Attempts that have started. It is the one change of tasks that lists show before it is durable.
+    started: u64,
+    /// How often jobs, tasks and alarms were saved.
+    saved: [u64; 3],
+}
+
+impl Sum {
+    fn of(metrics: &Metrics) -> Self {
+        let saved = metrics.saved.read();
+        let Figures { queued, running, started, ended, failed, alarms } = metrics.engines.figures();
+        Self { queued, running, ended, failed, alarms, started, saved }
+    }
+
+    /// Adds what another reading has more than the one before it. What is open is not a counter.
+    fn grow(&mut self, now: &Self, last: &Self) {
+        for (sum, now, last) in [
+            (&mut self.ended, now.ended, last.ended),
+            (&mut self.failed, now.failed, last.failed),
+            (&mut self.alarms, now.alarms, last.alarms),
+            (&mut self.started, now.started, last.started),
+        ] {
+            *sum += now.saturating_sub(last);
+        }
+        for ((sum, now), last) in self.saved.iter_mut().zip(now.saved).zip(last.saved) {
+            *sum += now.saturating_sub(last);
+        }
     }
 }
 
@@ -53,53 +87,34 @@ impl NodeCall for ReadSums {
 #[derive(Default)]
 pub(super) struct Totals {
     nodes: BTreeMap<Option<NodeId>, Sum>,
-    ended: u64,
-    failed: u64,
-    jobs: u64,
-    alarms: u64,
-    /// When the last alarm was raised.
-    alarm_at: Option<Instant>,
-    saved: Repeated<u64>,
-    /// Tasks that wait, that run, and that have ended.
-    tasks: Repeated<(u64, u64, u64)>,
-}
-
-/// Numbers, and when they last changed.
-#[derive(Default)]
-struct Repeated<T> {
-    last: Option<T>,
-    at: Option<Instant>,
-}
-
-impl<T: Copy + Hash + PartialEq> Repeated<T> {
-    /// Changes with the numbers, and a few times after they have changed.
-    fn mark(&mut self, now: T) -> u64 {
-        if self.last.replace(now).is_some_and(|last| last != now) {
-            self.at = Some(Instant::now());
-        }
-        let repeated = |at: Instant| at.elapsed().as_secs() / REPEATED_EVERY.as_secs();
-        hash(&(now, self.at.map_or(REPEATS, |at| repeated(at).min(REPEATS))))
-    }
+    grown: Sum,
+    /// How often nodes were first read, or left. What they saved before and after is not counted.
+    members: u64,
 }
 
 impl Totals {
     fn add(&mut self, node: Option<NodeId>, now: Sum) {
-        let new = if node.is_none() { Sum::default() } else { now };
-        let last = self.nodes.insert(node, now).unwrap_or(new);
-        self.ended += now.ended.saturating_sub(last.ended);
-        self.failed += now.failed.saturating_sub(last.failed);
-        self.jobs += now.jobs.saturating_sub(last.jobs);
-        let alarms = now.alarms.saturating_sub(last.alarms);
-        self.alarms += alarms;
-        if alarms > 0 {
-            self.alarm_at = Some(Instant::now());
+        let is_here = node.is_none();
+        let last = self.nodes.insert(node, now);
+        if last.is_none() && !is_here {
+            self.members += 1;
         }
+        let new = if is_here { Sum::default() } else { now };
+        self.grown.grow(&now, &last.unwrap_or(new));
     }
 
-    /// Changes when an alarm is raised, and for a while after it, while it is sent.
-    fn alarms_mark(&self) -> u64 {
-        let since = self.alarm_at.map(|at| at.elapsed().min(SENDING)).unwrap_or_default();
-        hash(&(self.alarms, since.as_secs() / SENT_EVERY.as_secs()))
+    /// Forgets the nodes that have left.
+    fn keep(&mut self, is_kept: impl Fn(&NodeId) -> bool) {
+        let before = self.nodes.len();
+        self.nodes.retain(|node, _| node.as_ref().is_none_or(&is_kept));
+        self.members += (before - self.nodes.len()) as u64;
+    }
+
+    /// Each changes when a list has changed: of jobs, of tasks, and of alarms.
+    fn marks(&self) -> [u64; 3] {
+        let [jobs, tasks, alarms] = self.grown.saved;
+        [(jobs, 0), (tasks, self.grown.started), (alarms, 0)]
+            .map(|(saved, shown)| hash(&(saved, shown, self.members)))
     }
 }
 
@@ -119,10 +134,8 @@ impl Source for Ops {
             Some((node.id.clone(), sum))
         });
         let replies = futures_util::future::join_all(asked).await;
-        before.nodes.retain(|node, _| {
-            node.as_ref().is_none_or(|node| others.iter().any(|other| other.id == *node))
-        });
-        let here = self.engines.figures().read();
+        before.keep(|node| others.iter().any(|other| other.id == *node));
+        let here = Sum::of(&self.metrics);
         before.add(None, here);
         let (mut queued, mut running) = (here.queued, here.running);
         for (node, sum) in replies.into_iter().flatten() {
@@ -135,19 +148,20 @@ impl Source for Ops {
             at: wall_now(),
             queued: Some(queued),
             running: Some(running),
-            ended: before.ended,
-            failed: before.failed,
+            ended: before.grown.ended,
+            failed: before.grown.failed,
             executors: connected as u64,
-            alarms: before.alarms,
+            alarms: before.grown.alarms,
         };
         let counted = self.map.counted();
         let nodes: Vec<_> =
             counted.iter().map(|(node, partitions, _)| (&node.id, partitions)).collect();
+        let [jobs, tasks, alarms] = before.marks();
         let marks = Marks {
-            jobs: before.saved.mark(before.jobs),
+            jobs,
             executors: hash(&(sessions, self.losses.count(), self.engines.drained())),
-            tasks: before.tasks.mark((queued, running, before.ended)),
-            alarms: before.alarms_mark(),
+            tasks,
+            alarms,
             nodes: hash(&nodes),
         };
         Reading { counts, marks }
@@ -226,16 +240,41 @@ fn shot(view: TaskView) -> Option<Shot> {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_change_is_repeated_a_few_times_and_then_it_is_quiet() {
-        let mut repeated = Repeated::default();
-        let (mut last, mut changes) = (repeated.mark(1), 0);
-        for second in 0..60 {
-            let mark = repeated.mark(if second < 10 { 1 } else { 2 });
-            changes += u64::from(mark != last);
-            last = mark;
-            tokio::time::advance(Duration::from_secs(1)).await;
-        }
-        assert_eq!(changes, 1 + REPEATS);
+    fn saved(jobs: u64, tasks: u64, alarms: u64) -> Sum {
+        Sum { saved: [jobs, tasks, alarms], ..Sum::default() }
+    }
+
+    #[test]
+    fn lists_are_outdated_when_something_is_saved_or_starts_and_not_when_it_is_decided() {
+        let mut totals = Totals::default();
+        totals.add(None, saved(1, 1, 1));
+        let [jobs, tasks, alarms] = totals.marks();
+        let decided = Sum { queued: 9, running: 9, ended: 9, failed: 9, ..saved(1, 1, 1) };
+        totals.add(None, decided);
+        assert_eq!(totals.marks(), [jobs, tasks, alarms]);
+        totals.add(None, Sum { started: 1, ..saved(1, 1, 1) });
+        let [after_jobs, started, after_alarms] = totals.marks();
+        assert_eq!((after_jobs, after_alarms), (jobs, alarms));
+        assert_ne!(started, tasks);
+        totals.add(None, Sum { started: 1, ..saved(1, 2, 2) });
+        let [after_jobs, saved_tasks, saved_alarms] = totals.marks();
+        assert_eq!(after_jobs, jobs);
+        assert!(saved_tasks != started && saved_alarms != alarms);
+    }
+
+    #[test]
+    fn what_a_node_saves_before_it_is_first_read_and_after_its_last_reading_is_not_missed() {
+        let node = || Some(NodeId("n".to_owned()));
+        let mut totals = Totals::default();
+        totals.add(None, saved(1, 1, 1));
+        let alone = totals.marks();
+        totals.add(node(), saved(7, 7, 7));
+        let joined = totals.marks();
+        assert!(alone.iter().zip(joined).all(|(alone, joined)| *alone != joined));
+        totals.add(node(), saved(7, 7, 7));
+        totals.keep(|_| true);
+        assert_eq!(totals.marks(), joined, "nothing has changed");
+        totals.keep(|_| false);
+        assert!(totals.marks().iter().zip(joined).all(|(left, joined)| *left != joined));
     }
 }

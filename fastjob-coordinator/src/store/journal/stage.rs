@@ -28,8 +28,8 @@ pub(in crate::store) struct Staged<'a> {
     pub(in crate::store) tasks: Vec<TaskEnd<'a>>,
     /// Attempts that ended, of tasks with several.
     pub(in crate::store) attempts: Vec<AttemptEnd<'a>>,
-    /// Logs of attempts that ended.
-    pub(in crate::store) logs: Vec<(AttemptId, Cow<'a, str>)>,
+    /// Logs of attempts that ended: where their ends begin, and these.
+    pub(in crate::store) logs: Vec<(AttemptId, i64, Cow<'a, str>)>,
     /// Tasks that were cancelled before they were sent: their keys are free again.
     pub(in crate::store) cancelled: Vec<TaskId>,
     /// Notes on tasks that are in the history.
@@ -240,7 +240,8 @@ impl<'a> Stage<'_, 'a> {
         let Some(open) = task.open.iter().find(|open| open.row.attempt == attempt) else { return };
         let row = AttemptEnd::new(open, ended);
         if !ended.log_tail.is_empty() {
-            self.staged.logs.push((attempt, clean(&ended.log_tail)));
+            let at = i64::try_from(ended.log_at).unwrap_or(i64::MAX);
+            self.staged.logs.push((attempt, at, clean(&ended.log_tail)));
         }
         let ends = ended.task_state.is_some_and(TaskState::is_final) && !task.state.is_final();
         let is_only = ends && !task.has_rows && task.open.len() == 1 && row.is_plain();

@@ -80,11 +80,12 @@ pub(super) async fn apply(tx: &mut PgConnection, staged: &Staged<'_>) -> Outcome
     index::write(tx, &staged.segments).await?;
     if !staged.logs.is_empty() {
         sqlx::query(
-            "insert into logs (attempt, tail) select * from unnest($1::bigint[], $2::text[]) \
-             on conflict do nothing",
+            "insert into logs (attempt, begins, tail) \
+             select * from unnest($1::bigint[], $2::bigint[], $3::text[]) on conflict do nothing",
         )
-        .bind(staged.logs.iter().map(|(attempt, _)| attempt.0).collect::<Vec<_>>())
-        .bind(staged.logs.iter().map(|(_, tail)| tail.as_ref()).collect::<Vec<_>>())
+        .bind(staged.logs.iter().map(|(attempt, ..)| attempt.0).collect::<Vec<_>>())
+        .bind(staged.logs.iter().map(|(_, at, _)| *at).collect::<Vec<_>>())
+        .bind(staged.logs.iter().map(|(.., tail)| tail.as_ref()).collect::<Vec<_>>())
         .execute(&mut *tx)
         .await?;
     }

@@ -175,7 +175,7 @@ impl Tables {
                 return Err(format!("a second row of the task {}", end.task));
             }
         }
-        for (attempt, tail) in &staged.logs {
+        for (attempt, _, tail) in &staged.logs {
             if self.logs.insert(*attempt, tail.clone().into_owned()).is_some() {
                 return Err(format!("a second log of the attempt {attempt}"));
             }

@@ -86,9 +86,9 @@ pub(super) async fn apply(tx: &mut SqliteConnection, staged: &Staged<'_>) -> Out
     index::write(tx, &staged.segments).await?;
     insert(
         tx,
-        ("logs (attempt, tail)", 2, "on conflict do nothing"),
+        ("logs (attempt, begins, tail)", 3, "on conflict do nothing"),
         &staged.logs,
-        |query, (attempt, tail)| query.bind(attempt.0).bind(tail.as_ref()),
+        |query, (attempt, at, tail)| query.bind(attempt.0).bind(at).bind(tail.as_ref()),
     )
     .await?;
     for (task, note) in &staged.notes {

@@ -10,7 +10,7 @@ use tokio_stream::StreamExt;
 
 use super::Sqlite;
 use crate::store::{
-    ATTEMPT_BYTES, JobEnd, Listed, Partition, Result, TaskFilter, TaskRow, TaskStore,
+    ATTEMPT_BYTES, JobEnd, Listed, LogTail, Partition, Result, TaskFilter, TaskRow, TaskStore,
     batch::clean,
     index::{last_ends, list},
     journal::{Candidates, OpenTask, OpenTasks, Refresh},
@@ -113,12 +113,14 @@ impl TaskStore for Sqlite {
         Ok(rows.into_iter().map(|(key, task)| (key, TaskId(task))).collect())
     }
 
-    async fn log_tail(&self, attempt: AttemptId) -> Result<Option<String>> {
-        sqlx::query_scalar("select tail from logs where attempt = ?")
-            .bind(attempt.0)
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(while_doing("read a log"))
+    async fn log_tail(&self, attempt: AttemptId) -> Result<Option<LogTail>> {
+        let found: Option<(i64, String)> =
+            sqlx::query_as("select begins, tail from logs where attempt = ?")
+                .bind(attempt.0)
+                .fetch_optional(&self.readers)
+                .await
+                .map_err(while_doing("read a log"))?;
+        Ok(found.map(|(begins, text)| LogTail { at: begins.unsigned_abs(), text }))
     }
 }
 

@@ -272,7 +272,9 @@ async fn decisions_before_a_rejected_commit_are_written() {
          begin select raise(abort, 'no'); end",
     )
     .await;
+    let metrics = crate::metrics::Metrics::default();
     let (writer, handle) = Writer::new(home.store());
+    let writer = writer.counting(metrics.clone());
     for id in 10..16 {
         let key = Some(format!("k{id}").into());
         handle.submit(u64::try_from(id).unwrap(), plan([NewAttempt { key, ..head(id) }]));
@@ -285,11 +287,13 @@ async fn decisions_before_a_rejected_commit_are_written() {
     }
     let mut health = handle.health();
     health.wait_for(|health| *health != Health::Well).await.unwrap();
+    assert_eq!(metrics.saved.read(), [0, 3, 0], "what is durable");
     // No other node could take over the partition, so the commit is retried.
     home.take_alarms().await;
     for id in 13..16 {
         assert_eq!(written.recv().await, Some(id));
     }
+    assert_eq!(metrics.saved.read(), [0, 6, 0]);
     stop.cancel();
     running.await.unwrap().unwrap();
 }

@@ -63,7 +63,7 @@ pub(crate) async fn five_thousand_rows_of_each_part(home: &mut impl Home) {
     let filter = TaskFilter { states: vec![TaskState::Succeeded], ..every() };
     assert_eq!(store.task_ids(&filter).await.unwrap().ids().len(), 5_000);
     let tail = store.log_tail(AttemptId(MANY - 1)).await.unwrap();
-    assert_eq!(tail.as_deref(), Some("said 4999\n"));
+    assert_eq!(tail.unwrap().text, "said 4999\n");
     let key = store.task_of_key(JOB, "k9999").await.unwrap();
     assert_eq!(key, Some(TaskId(2 * MANY - 1)));
     let alarms = store.waiting_alarms(&name("mail"), 0, 20_000).await.unwrap();

@@ -10,7 +10,7 @@ use super::{
     view::{task, view},
     write,
 };
-use crate::store::{Attempt, Commit, EndedAttempt, LifeId, NewAttempt, TaskFilter};
+use crate::store::{Attempt, Commit, EndedAttempt, LifeId, LogTail, NewAttempt, TaskFilter};
 
 fn every() -> TaskFilter {
     TaskFilter { limit: 100, ..TaskFilter::default() }
@@ -114,14 +114,17 @@ pub(crate) async fn open_tasks_of_many_commits_are_listed(home: &mut impl Home) 
 }
 
 pub(crate) async fn log_tails_are_of_attempts(home: &mut impl Home) {
-    let said = |text: &str, ended| EndedAttempt { log_tail: text.to_owned(), ..ended };
-    let again =
-        Commit { planned: vec![retry(10, 11, 2)], ..end([said("first\n", failed_once(10, 10))]) };
-    let ends = end([said("second\n", succeeded(10, 11)), succeeded(12, 12)]);
+    let said =
+        |log_at, text: &str, ended| EndedAttempt { log_tail: text.to_owned(), log_at, ..ended };
+    let first = said(0, "first\n", failed_once(10, 10));
+    let again = Commit { planned: vec![retry(10, 11, 2)], ..end([first]) };
+    let ends = end([said(5_000_000_000, "second\n", succeeded(10, 11)), succeeded(12, 12)]);
     write(home, [base(), plan([head(10), head(12)]), again, ends]).await;
-    for (attempt, tail) in [(10, Some("first\n")), (11, Some("second\n")), (12, None), (99, None)] {
+    let tail = |at, text: &str| Some(LogTail { at, text: text.to_owned() });
+    let tails = [(10, tail(0, "first\n")), (11, tail(5_000_000_000, "second\n"))];
+    for (attempt, tail) in tails.into_iter().chain([(12, None), (99, None)]) {
         let found = home.store().log_tail(AttemptId(attempt)).await.unwrap();
-        assert_eq!(found.as_deref(), tail, "attempt {attempt}");
+        assert_eq!(found, tail, "attempt {attempt}");
     }
     assert_eq!(task(home, 10).await.state, TaskState::Succeeded);
 }

@@ -136,6 +136,7 @@ pub(crate) fn last(task: i64, attempt: i64, state: AttemptState, to: TaskState) 
         message: failed.then(|| format!("attempt {attempt} failed")),
         result: (state == AttemptState::Succeeded).then(|| format!("result {attempt}")),
         log_tail: String::new(),
+        log_at: 0,
         started_at: Some(at(attempt + 1)),
         ended_at: at(attempt + 10),
         task_state: Some(to),

@@ -64,7 +64,7 @@ async fn check(home: &impl Home, id: i64, text: &str, expected: &str) {
     assert_eq!(task.result.as_deref(), Some(expected), "result");
     assert_eq!(task.attempts[0].message.as_deref(), Some(expected), "message");
     let tail = home.store().log_tail(AttemptId(id)).await.unwrap();
-    assert_eq!(tail.as_deref(), Some(expected), "log");
+    assert_eq!(tail.unwrap().text, expected, "log");
     let alarms = home.store().waiting_alarms(&name("mail"), 0, 100).await.unwrap();
     let raised = alarms.last().unwrap();
     assert_eq!((raised.reason.as_str(), raised.message.as_str()), (expected, expected), "alarm");

@@ -28,7 +28,7 @@ pub(super) async fn view(home: &impl Home) -> View {
     let tasks = tasks(&*store, &filter).await;
     let mut tails = Vec::new();
     for attempt in (0..200).map(AttemptId) {
-        tails.extend(store.log_tail(attempt).await.unwrap().map(|tail| (attempt, tail)));
+        tails.extend(store.log_tail(attempt).await.unwrap().map(|tail| (attempt, tail.text)));
     }
     let alarms = store.waiting_alarms(&name("mail"), 0, 1_000).await.unwrap();
     let all = StatFilter { subject: Subject::All, from: 0, until: 60_000_000, bucket: 1 };

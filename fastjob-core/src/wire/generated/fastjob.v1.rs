@@ -426,6 +426,9 @@ pub struct Outcome {
     /// When the attempt was created.
     #[prost(int64, tag = "9")]
     pub created_at: i64,
+    /// Where log_tail begins in the log, in bytes.
+    #[prost(uint64, tag = "10")]
+    pub log_at: u64,
 }
 /// The latest checkpoints of running attempts; those of ended attempts are in their Outcomes. Sent
 /// again after a reconnect.

@@ -2,9 +2,10 @@
 //!
 //! A task that is spread over executors counts once, in its own state. Its shards do not count.
 
-use fastjob_core::TaskState;
+use fastjob_core::{JobId, TaskState};
 
 use super::{Attempts, Open};
+use crate::maps::IdMap;
 
 /// The number of open tasks. A task that is stopping counts as running.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,31 +29,78 @@ impl OpenTasks {
     }
 
     /// Counts a task in this state.
-    pub(crate) fn add(&mut self, state: TaskState) {
+    fn add(&mut self, state: TaskState) {
         if let Some(count) = self.of(state) {
             *count += 1;
         }
     }
 
+    /// Counts all tasks of another number, too.
+    pub(crate) fn extend(&mut self, more: Self) {
+        self.queued += more.queued;
+        self.running += more.running;
+    }
+
     /// Counts a task in this state no longer.
-    pub(super) fn remove(&mut self, state: TaskState) {
+    fn remove(&mut self, state: TaskState) {
         if let Some(count) = self.of(state) {
             debug_assert!(*count > 0, "a task in the state {state} was not counted");
             *count = count.saturating_sub(1);
         }
     }
+}
 
-    /// Counts a task in its next state.
-    pub(super) fn moved(&mut self, from: TaskState, to: TaskState) {
-        self.remove(from);
-        self.add(to);
+/// The number of open tasks, also by job. The jobs of a service change, so a service is counted when
+/// someone asks.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct TaskCounts {
+    all: OpenTasks,
+    /// Jobs without open tasks are not in it.
+    by_job: IdMap<JobId, OpenTasks>,
+}
+
+impl TaskCounts {
+    /// Counts a task of a job in this state.
+    pub(super) fn add(&mut self, job: JobId, state: TaskState) {
+        if !state.is_final() {
+            self.all.add(state);
+            self.by_job.entry(job).or_default().add(state);
+        }
+    }
+
+    /// Counts it no longer.
+    pub(super) fn remove(&mut self, job: JobId, state: TaskState) {
+        if state.is_final() {
+            return;
+        }
+        self.all.remove(state);
+        if let Some(count) = self.by_job.get_mut(&job) {
+            count.remove(state);
+            if *count == OpenTasks::default() {
+                self.by_job.remove(&job);
+            }
+        }
+    }
+
+    /// Counts it in its next state.
+    pub(super) fn moved(&mut self, job: JobId, from: TaskState, to: TaskState) {
+        if from != to {
+            // In this order, a job keeps its place when its only task starts.
+            self.add(job, to);
+            self.remove(job, from);
+        }
     }
 }
 
 impl Attempts {
     /// How many tasks are open.
     pub(crate) fn open_tasks(&self) -> OpenTasks {
-        self.count
+        self.count.all
+    }
+
+    /// The same by job, in no order.
+    pub(crate) fn open_tasks_by_job(&self) -> impl Iterator<Item = (JobId, OpenTasks)> {
+        self.count.by_job.iter().map(|(job, count)| (*job, *count))
     }
 
     /// Whether an attempt stands for its task, and is not one of its shards.
@@ -62,23 +110,28 @@ impl Attempts {
 
     pub(super) fn count_in(&mut self, open: &Open) {
         if self.is_whole(open) {
-            self.count.add(open.task_state);
+            self.count.add(open.row.job, open.task_state);
         }
     }
 
     pub(super) fn count_out(&mut self, open: &Open) {
         if self.is_whole(open) {
-            self.count.remove(open.task_state);
+            self.count.remove(open.row.job, open.task_state);
         }
     }
 
     /// The same number, counted again.
     #[cfg(any(test, feature = "simulation"))]
-    pub(crate) fn open_tasks_recounted(&self) -> OpenTasks {
-        let mut count = OpenTasks::default();
-        self.spreads.values().for_each(|spread| count.add(spread.state()));
+    pub(crate) fn task_counts_recounted(&self) -> TaskCounts {
+        let mut count = TaskCounts::default();
+        self.spreads.values().for_each(|spread| count.add(spread.job(), spread.state()));
         let whole = self.open.values().filter(|open| self.is_whole(open));
-        whole.for_each(|open| count.add(open.task_state));
+        whole.for_each(|open| count.add(open.row.job, open.task_state));
         count
+    }
+
+    #[cfg(any(test, feature = "simulation"))]
+    pub(crate) fn task_counts(&self) -> &TaskCounts {
+        &self.count
     }
 }

@@ -19,7 +19,9 @@ use jiff::Timestamp;
 
 pub(crate) use self::count::OpenTasks;
 pub use self::quota::{DefaultAlarms, Limits, OpenLimit, OverQuota};
-use self::{by_job::ByJob, queues::Due, quota::Quota, steps::Steps, tasks::Spread};
+use self::{
+    by_job::ByJob, count::TaskCounts, queues::Due, quota::Quota, steps::Steps, tasks::Spread,
+};
 pub(crate) use self::{
     open::{Open, Step},
     queues::{WaitKey, Waiting},
@@ -41,7 +43,7 @@ pub(crate) struct Attempts {
     waiting: Waiting,
     timers: Timers<AttemptId>,
     quota: Quota,
-    count: OpenTasks,
+    count: TaskCounts,
     /// How many attempts are at each step.
     steps: Steps,
     /// How many attempts run.
@@ -59,7 +61,7 @@ impl Attempts {
             waiting: Waiting::default(),
             timers: Timers::default(),
             quota: Quota::new(limits.open),
-            count: OpenTasks::default(),
+            count: TaskCounts::default(),
             steps: Steps::default(),
             running: 0,
         }

@@ -4,7 +4,7 @@
 //! that has not ended.
 
 use fastjob_core::{
-    AttemptId, AttemptState, TaskId, TaskState,
+    AttemptId, AttemptState, JobId, TaskId, TaskState,
     attempt::End,
     task::{self, TaskEvent},
 };
@@ -19,6 +19,7 @@ const RESULTS_MOST: usize = 256 * 1024;
 /// An open task that is spread over executors.
 #[derive(Debug)]
 pub(super) struct Spread {
+    job: JobId,
     state: TaskState,
     /// For each shard, its open attempt or how it ended.
     shards: Vec<ShardAt>,
@@ -30,6 +31,10 @@ pub(super) struct Spread {
 impl Spread {
     pub(super) fn state(&self) -> TaskState {
         self.state
+    }
+
+    pub(super) fn job(&self) -> JobId {
+        self.job
     }
 }
 
@@ -115,12 +120,13 @@ impl Attempts {
     /// is rejected.
     pub(crate) fn move_task(&mut self, id: AttemptId, event: TaskEvent) -> Option<TaskState> {
         let open = self.open.get_mut(&id)?;
+        let job = open.row.job;
         let state = match self.spreads.get_mut(&open.row.task) {
             Some(spread) => &mut spread.state,
             None => &mut open.task_state,
         };
         let next = task::next(*state, event)?;
-        self.count.moved(*state, next);
+        self.count.moved(job, *state, next);
         *state = next;
         Some(next)
     }
@@ -130,22 +136,12 @@ impl Attempts {
     pub(crate) fn spread(&mut self, head: &Open, total: u32) {
         let shards = ShardAt::all_of(head, total);
         let left_out = shards.iter().filter(|shard| **shard == ShardAt::LEFT_OUT).count();
-        let spread = Spread { state: head.task_state, open: shards.len() - left_out, shards };
-        self.count.add(spread.state);
+        let (job, state) = (head.row.job, head.task_state);
+        let spread = Spread { job, state, open: shards.len() - left_out, shards };
+        self.count.add(job, state);
         if let Some(before) = self.spreads.insert(head.row.task, spread) {
-            self.count.remove(before.state);
+            self.count.remove(before.job, before.state);
         }
-    }
-
-    /// The states of the tasks that are spread, each with one of its open attempts.
-    pub(crate) fn spread_tasks(&self) -> impl Iterator<Item = (TaskState, &Open)> {
-        self.spreads.values().filter_map(|spread| {
-            let open = spread.shards.iter().find_map(|at| match at {
-                ShardAt::Open(attempt) => self.open.get(attempt),
-                ShardAt::Ended { .. } => None,
-            });
-            Some((spread.state, open?))
-        })
     }
 
     pub(crate) fn is_spread(&self, task: TaskId) -> bool {
@@ -160,7 +156,7 @@ impl Attempts {
     /// Forgets a spread task of which no attempt was sent.
     pub(crate) fn cancel_spread(&mut self, task: TaskId) {
         if let Some(spread) = self.spreads.remove(&task) {
-            self.count.remove(spread.state);
+            self.count.remove(spread.job, spread.state);
         }
     }
 
@@ -168,7 +164,7 @@ impl Attempts {
     pub(crate) fn retry_shard(&mut self, task: TaskId, event: TaskEvent) -> Option<TaskState> {
         let spread = self.spreads.get_mut(&task)?;
         let next = task::next(spread.state, event).filter(|next| *next != spread.state)?;
-        self.count.moved(spread.state, next);
+        self.count.moved(spread.job, spread.state, next);
         spread.state = next;
         Some(next)
     }
@@ -190,7 +186,7 @@ impl Attempts {
             return None;
         }
         let spread = self.spreads.remove(&row.task)?;
-        self.count.remove(spread.state);
+        self.count.remove(spread.job, spread.state);
         let has = |wanted: AttemptState| {
             let mut ends = spread.shards.iter();
             ends.any(|at| matches!(at, ShardAt::Ended { state, .. } if *state == wanted))
@@ -220,9 +216,10 @@ impl Attempts {
             let spread = self.spreads.entry(row.task).or_insert_with(|| {
                 if row.shard.total >= 2 {
                     // The only shard of a task was counted as the task.
-                    self.count.add(open.task_state);
+                    self.count.add(row.job, open.task_state);
                 }
                 Spread {
+                    job: row.job,
                     state: open.task_state,
                     // A shard that is neither open nor ended in the store does not exist.
                     shards: ShardAt::all_of(open, row.shard.total),

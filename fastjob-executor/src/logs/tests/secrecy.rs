@@ -86,7 +86,8 @@ async fn a_link_instead_of_a_days_folder_is_not_followed() {
     logs.flush().await;
     let text = fs::read_to_string(elsewhere.path().join("42.log")).unwrap();
     assert_eq!(text, "not a log");
-    assert!(log.tail().contains("cannot write the log file"), "{}", log.tail());
+    let (_, tail) = log.tail();
+    assert!(tail.contains("cannot write the log file"), "{tail}");
 }
 
 #[tokio::test]

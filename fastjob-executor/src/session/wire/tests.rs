@@ -114,6 +114,7 @@ fn an_outcome_is_written_with_its_times_and_texts() {
         result: Some("result".to_owned()),
         message: "message".to_owned(),
         log_tail: "tail".to_owned(),
+        log_at: 70,
         checkpoint: Some("1".into()),
         ..Outcome::for_test(Name::of(12, 7))
     };
@@ -126,6 +127,7 @@ fn an_outcome_is_written_with_its_times_and_texts() {
         result: Some("result".to_owned()),
         message: "message".to_owned(),
         log_tail: "tail".to_owned(),
+        log_at: 70,
         checkpoint: Some("1".to_owned()),
     };
     assert_eq!(write_outcome(outcome.clone()), written);
@@ -159,6 +161,7 @@ fn longest(result: usize) -> Outcome {
     Outcome {
         started_at: Some(Timestamp::MIN),
         ended_at: Timestamp::MIN,
+        log_at: u64::MAX,
         result: Some("x".repeat(result)),
         ..Outcome::for_test(Name::of(-1, -1))
     }
