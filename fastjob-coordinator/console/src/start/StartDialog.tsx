@@ -8,9 +8,19 @@ import { paramText } from '../pages/editor/model/read'
 import { Button, Dialog, Kbd, ProblemNote, paths, Skeleton, toast, useGo } from '../ui'
 import { lastParam, rememberParam } from './memory'
 import { ParamField } from './param/ParamField'
-import { dueAt, emptyStart, rerunRequest, type StartForm, sent, startRequest, whenProblem } from './request'
+import {
+  dueAt,
+  emptyStart,
+  rerunRequest,
+  type StartForm,
+  sent,
+  startRequest,
+  whenProblem,
+  withKey,
+} from './request'
 import { StartOptions } from './StartOptions'
 import { useSchema } from './useSchema'
+import { useStartKey } from './useStartKey'
 import './start.css'
 
 export interface StartDialogProps {
@@ -66,6 +76,7 @@ function Ready({ view, onClose, param, rerun }: Omit<StartDialogProps, 'job'> & 
   const start = useAction(actions.start, 'tasks')
   const again = useAction(actions.rerun, 'tasks', 'task')
   const action = rerun ? again : start
+  const once = useStartKey()
 
   // What runs if nothing is changed, and what the field has at first.
   const own = shownParam(rerun ? (rerun.param ?? view.param) : view.param)
@@ -93,13 +104,22 @@ function Ready({ view, onClose, param, rerun }: Omit<StartDialogProps, 'job'> & 
       return
     }
     try {
-      const started = rerun
-        ? await again.mutateAsync([rerun.id, rerunRequest(form, typed, own)])
-        : await start.mutateAsync([job, startRequest(form, typed, own)])
+      const request = rerun ? rerunRequest(form, typed, own) : startRequest(form, typed, own)
+      // A rerun without `again` starts nothing twice anyway; a key would allow a second one.
+      const ownKey = !request.key && (!rerun || form.again) ? once.keyFor(request) : undefined
+      const body = ownKey === undefined ? request : withKey(request, ownKey)
+      const started = rerun ? await again.mutateAsync([rerun.id, body]) : await start.mutateAsync([job, body])
+      once.answered()
       if (!rerun) rememberParam(job, sent(typed), sent(own))
       onClose()
       const due = later ? dueAt(form) : null
-      const text = !started.created ? words.existing : due === null ? words.started : words.planned
+      // With a key of the dialog, a task that exists is the one of the first try.
+      const text =
+        !started.created && ownKey === undefined
+          ? words.existing
+          : due === null
+            ? words.started
+            : words.planned
       toast.done(say(text, { id: String(started.task), at: due === null ? '' : f.near(due, jobZone) }))
       go(paths.task(started.task))
     } catch {
@@ -183,9 +203,15 @@ function Ready({ view, onClose, param, rerun }: Omit<StartDialogProps, 'job'> & 
           problem={attempted ? problem : null}
         />
         {others && <ProblemNote error={action.error} />}
+        {isUnanswered(action.error) && <p className="hint">{words.unanswered}</p>}
       </div>
     </Dialog>
   )
+}
+
+/** Whether a task may have been started although no answer has arrived. */
+function isUnanswered(error: unknown): boolean {
+  return error instanceof ApiError && (error.status === 0 || error.status >= 500)
 }
 
 /** A stored param as it is edited. */

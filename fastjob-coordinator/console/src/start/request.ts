@@ -61,6 +61,12 @@ export function rerunRequest(form: StartForm, typed: string, own: string): Rerun
   }
 }
 
+/** The request with a key of the dialog. A task has one rerun for each key, so `again` is not needed with one. */
+export function withKey<Request extends { again?: boolean; key?: string }>(request: Request, key: string) {
+  const { again: _again, ...rest } = request
+  return { ...rest, key }
+}
+
 export type WhenProblem = 'wrongDelay' | 'wrongAt'
 
 export function whenProblem(form: StartForm): WhenProblem | null {

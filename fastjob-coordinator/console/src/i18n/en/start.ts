@@ -35,6 +35,7 @@ export const start = {
   started: 'Task {id} started',
   planned: 'Task {id} starts {at}',
   existing: 'Task {id} has this key already',
+  unanswered: 'Whether a task was started is not known. Try again: it is not started twice.',
   shards: 'Shards',
   shardsAll: 'All of them',
   shardsFailed: 'Those that did not succeed',

@@ -37,6 +37,7 @@ export const start: Words<typeof en> = {
   started: '已执行，调度记录 {id}',
   planned: '调度记录 {id} 将于 {at} 执行',
   existing: '调度记录 {id} 已使用此键',
+  unanswered: '尚不确定是否已执行。请重试，不会重复执行。',
   shards: '分片',
   shardsAll: '全部',
   shardsFailed: '仅未成功的分片',

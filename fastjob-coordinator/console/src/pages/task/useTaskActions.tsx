@@ -1,9 +1,10 @@
 /** Stop and run again: the question first, then a message with a link to what was started. */
 import { Link } from '@tanstack/react-router'
-import { type ReactNode, useState } from 'react'
+import { type ReactNode, useMemo, useRef, useState } from 'react'
 import { actions, useAction } from '../../api/queries'
 import type { Started, TaskView } from '../../api/types'
 import { useI18n } from '../../i18n'
+import { newKey } from '../../start/useStartKey'
 import { Confirm, toast } from '../../ui'
 
 export interface TaskActions {
@@ -17,7 +18,7 @@ export interface TaskActions {
 
 export function useTaskActions(): TaskActions {
   const { t, say } = useI18n()
-  const [asked, setAsked] = useState<{ kind: 'stop' | 'again'; task: TaskView } | null>(null)
+  const [asked, setAsked] = useState<{ kind: 'stop' | 'again'; task: TaskView; key: string } | null>(null)
   const stop = useAction(actions.stop, 'tasks', 'task')
   const rerun = useAction(actions.rerun, 'tasks', 'task')
 
@@ -30,7 +31,7 @@ export function useTaskActions(): TaskActions {
     )
   const again = (task: TaskView, shards?: string) => {
     if (task.rerun_by !== undefined && !shards) {
-      setAsked({ kind: 'again', task })
+      setAsked({ kind: 'again', task, key: newKey() })
       return
     }
     rerun.mutateAsync([task.id, shards ? { shards } : {}]).then(started, toast.failed)
@@ -56,15 +57,20 @@ export function useTaskActions(): TaskActions {
         title={say(t.task.rerun.title, names)}
         verb={t.task.rerun.confirm}
         onClose={close}
-        onConfirm={async () => started(await rerun.mutateAsync([asked.task.id, { again: true }]))}
+        onConfirm={async () => started(await rerun.mutateAsync([asked.task.id, { key: asked.key }]))}
       >
         <p>{say(t.task.rerun.detail, { rerun: String(asked.task.rerun_by ?? '') })}</p>
       </Confirm>
     )
-  return {
-    stop: (task) => setAsked({ kind: 'stop', task }),
-    again,
-    busy: rerun.isPending,
-    dialog,
-  }
+  // The same functions for the life of the page, so that the columns of a table can be kept.
+  const latest = useRef(again)
+  latest.current = again
+  const calls = useMemo(
+    () => ({
+      stop: (task: TaskView) => setAsked({ kind: 'stop', task, key: '' }),
+      again: (task: TaskView, shards?: string) => latest.current(task, shards),
+    }),
+    [],
+  )
+  return { ...calls, busy: rerun.isPending, dialog }
 }
