@@ -1,5 +1,6 @@
 /** Query keys and hooks, one group per noun. The first word of a key is what `live.ts` invalidates. */
 import {
+  type InfiniteData,
   keepPreviousData,
   QueryClient,
   useInfiniteQuery,
@@ -156,7 +157,14 @@ export const actions = {
     callTagged<T.JobView>('PUT', `/jobs/${seg(job)}`, { body: draft, ...(ifMatch && { ifMatch }) }),
   applyJobs: (request: T.ApplyRequest) => call<T.Applied>('PATCH', '/jobs', { body: request }),
   deleteJob: (job: string, id?: number) => call<void>('DELETE', `/jobs/${seg(job)}`, { query: { id } }),
-  restoreJob: (job: string, revision: number) => post<T.JobView>(`/jobs/${seg(job)}/restore`, { revision }),
+  restoreJob: (job: string, revision: number, ifMatch?: string) =>
+    call<T.JobView>('POST', `/jobs/${seg(job)}/restore`, {
+      body: { revision },
+      ...(ifMatch && { ifMatch }),
+    }),
+  /** Changes some fields. */
+  patchJob: (job: string, fields: Partial<T.JobDraft>, ifMatch?: string) =>
+    call<unknown>('PATCH', `/jobs/${seg(job)}`, { body: fields, ...(ifMatch && { ifMatch }) }),
   jobVersion: (job: string, revision: number) => get<T.JobVersion>(`/jobs/${seg(job)}/versions/${revision}`),
   bulkJobs: (request: T.BulkJobsRequest) => post<T.BulkAnswer>('/jobs/bulk', request),
   stop: (task: number) => post<T.StopAnswer>(`/tasks/${task}/stop`),
@@ -168,6 +176,33 @@ export const actions = {
   testChannel: (channel: string) => post<T.Tested>(`/alarms/channels/${seg(channel)}/test`),
   silence: (request: T.SilenceRequest) => post<T.SilenceView>('/alarms/silences', request),
   unsilence: (id: number) => call<void>('DELETE', `/alarms/silences/${id}`),
+}
+
+/** The version of a job as it was read, for `If-Match`. */
+export const tagOf = (job: Pick<T.JobView, 'id' | 'revision'>): string => `"${job.id}-${job.revision}"`
+
+/** Shows a job as a change has answered it, before the lists are read again: the next change expects its version. */
+export function rememberJob(client: QueryClient, job: T.JobView): void {
+  const merged = (old: T.JobView): T.JobView =>
+    old.id === job.id && old.revision <= job.revision
+      ? { ...old, ...job, ...(old.activity && { activity: old.activity }) }
+      : old
+  client.setQueriesData<InfiniteData<T.Page<T.JobView>>>(
+    { queryKey: ['jobs'] },
+    (data) =>
+      data && {
+        ...data,
+        pages: data.pages.map((page) => ({ ...page, items: page.items.map(merged) })),
+      },
+  )
+  client.setQueriesData<Tagged<T.JobView>>(
+    {
+      predicate: ({ queryKey }) =>
+        queryKey[0] === 'job' && queryKey.length === 3 && typeof queryKey[2] === 'number',
+    },
+    (found) =>
+      found?.data?.id === job.id ? { data: merged(found.data), etag: tagOf(merged(found.data)) } : found,
+  )
 }
 
 /** Everything that a change of a noun may alter on a page. */

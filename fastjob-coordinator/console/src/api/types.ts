@@ -170,7 +170,10 @@ export interface VersionView {
   revision: number
   saved_at: Instant
   origin: string
+  /** The job was deleted; the definition is the one that it had. */
   deleted?: boolean
+  /** Another release has saved it, so this coordinator cannot read its definition. */
+  unreadable?: boolean
   changes: FieldChange[]
 }
 export interface JobVersion {

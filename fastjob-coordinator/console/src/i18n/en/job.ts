@@ -72,6 +72,9 @@ export const job = {
     revision: 'Revision {revision}',
     now: 'in effect',
     first: 'Created',
+    deleted: 'before a deletion',
+    unreadable:
+      'Another release of FastJob has saved this version: this coordinator cannot read it, so it can neither be shown nor restored.',
     changes: { one: '{n} field changed', other: '{n} fields changed' },
     byCode: 'by code',
     byApi: 'by a person or a program',

@@ -74,6 +74,8 @@ export const job: Words<typeof en> = {
     revision: '版本 {revision}',
     now: '当前',
     first: '创建',
+    deleted: '删除前的定义',
+    unreadable: '此版本由其他版本的 FastJob 保存，当前调度中心无法读取，因此不能查看或恢复。',
     changes: { other: '修改了 {n} 个字段' },
     byCode: '由代码',
     byApi: '由人员或程序',

@@ -18,6 +18,7 @@ import { TaskSection } from './parts/TaskSection'
 import { Side } from './Side'
 import { ScheduleSection } from './schedule/ScheduleSection'
 import { type Told, useChecks } from './useChecks'
+import { useConflict } from './useConflict'
 import { LeaveDialog, useLeave } from './useLeave'
 import { adopt, type Loaded, type Outcome, pathOf, useSave } from './useSave'
 
@@ -43,6 +44,7 @@ export function Editor({ initial, rest, loaded, copyOf, onReload }: Props) {
   const [theirs, setTheirs] = useState<Loaded | null>(null)
   const [gone, setGone] = useState(false)
   const saving = useSave()
+  const conflict = useConflict()
   const draft = useMemo(() => toDraft(form, rest), [form, rest])
   const before = useMemo(() => toDraft(initial, rest), [initial, rest])
   const parents = form.kind === 'parent' ? form.parents : []
@@ -81,8 +83,9 @@ export function Editor({ initial, rest, loaded, copyOf, onReload }: Props) {
       const name = pathOf(outcome.view)
       toast.done(say(outcome.created ? t.editor.created : t.editor.saved, { job: outcome.view.name }))
       // The job is saved: what the parents do not take is said, and can be repeated there.
-      if (parents.length > 0) void adopt(parents, name).catch(toast.failed)
-      go(paths.job(name))
+      const adopted = parents.length > 0 ? adopt(parents, name, conflict.guard).catch(toast.failed) : null
+      if (adopted) void adopted.then(() => go(paths.job(name)))
+      else go(paths.job(name))
     } else if (outcome.kind === 'invalid') {
       setRefused({ draft, problems: outcome.problems })
       requestAnimationFrame(() => controlOf(outcome.problems[0]?.field ?? '')?.focus())
@@ -169,6 +172,7 @@ export function Editor({ initial, rest, loaded, copyOf, onReload }: Props) {
       {leave.asking && (
         <LeaveDialog name={isNew ? null : form.name} onStay={leave.stay} onLeave={leave.leave} />
       )}
+      {conflict.dialog}
       {theirs && loaded && (
         <Conflict
           base={before}

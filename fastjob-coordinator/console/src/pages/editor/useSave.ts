@@ -4,6 +4,7 @@ import { ApiError, callTagged, seg } from '../../api/client'
 import { actions, invalidate } from '../../api/queries'
 import type { JobDraft, JobView } from '../../api/types'
 import { fieldsOf, judgeNow, type Told } from './useChecks'
+import type { Guard } from './useConflict'
 
 /** The definition that the form was made of, as it was on the coordinator. */
 export interface Loaded {
@@ -81,15 +82,25 @@ export function useSave() {
   return { create, save, busy, error, clear: () => setError(null) }
 }
 
-/** Makes a job a child of others, all of them or none. */
-export async function adopt(parents: string[], child: string): Promise<void> {
+/** Makes a job a child of others. All are checked before the first one is changed, and each is changed only in the
+ * version that was read: what another person has saved meanwhile is asked about. */
+export async function adopt(parents: string[], child: string, guard: Guard['guard']): Promise<void> {
   const found = await Promise.all(parents.map((parent) => read(parent)))
-  const jobs = found.map(({ view }) => ({
-    service: view.service ?? 'default',
-    name: view.name,
-    children: [...(view.children ?? []), { job: child }],
+  const withChild = ({ view }: Loaded) => [...(view.children ?? []), { job: child }]
+  const jobs = found.map((parent) => ({
+    service: parent.view.service ?? 'default',
+    name: parent.view.name,
+    children: withChild(parent),
   }))
-  await actions.applyJobs({ jobs })
+  await actions.applyJobs({ jobs, dry_run: true })
+  for (const parent of found) {
+    const children = withChild(parent)
+    await guard(
+      parent.view,
+      () => ({ ...parent.view, children }),
+      () => actions.patchJob(pathOf(parent.view), { children }, parent.etag ?? undefined),
+    )
+  }
 }
 
 async function read(path: string): Promise<Loaded> {

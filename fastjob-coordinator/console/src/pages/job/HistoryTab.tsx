@@ -1,9 +1,11 @@
 /** The versions of a job: who changed what, field by field, and back to an earlier one. */
+import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { actions, itemsOf, useAction, useJobVersions } from '../../api/queries'
+import { actions, itemsOf, rememberJob, tagOf, useAction, useJobVersions } from '../../api/queries'
 import type { FieldChange, JobView, Json, VersionView } from '../../api/types'
 import { useI18n } from '../../i18n'
 import { Button, Confirm, ErrorCard, JsonView, Skeleton, Time, toast } from '../../ui'
+import { useConflict } from '../editor/useConflict'
 import { fullName } from '../task/shards'
 
 export function HistoryTab({ job }: { job: JobView }) {
@@ -12,6 +14,8 @@ export function HistoryTab({ job }: { job: JobView }) {
   const name = fullName(job)
   const versions = useJobVersions(name)
   const restore = useAction(actions.restoreJob, 'jobs')
+  const client = useQueryClient()
+  const conflict = useConflict()
   const [asked, setAsked] = useState<number | null>(null)
   const items = itemsOf(versions.data)
   if (versions.error) {
@@ -31,7 +35,7 @@ export function HistoryTab({ job }: { job: JobView }) {
             key={version.revision}
             job={name}
             version={version}
-            current={version.revision === job.revision}
+            current={version.revision === job.revision && !version.deleted}
             onRestore={() => setAsked(version.revision)}
           />
         ))}
@@ -47,13 +51,19 @@ export function HistoryTab({ job }: { job: JobView }) {
           verb={words.restore}
           onClose={() => setAsked(null)}
           onConfirm={async () => {
-            await restore.mutateAsync([name, asked])
-            toast.done(say(words.restored, { job: job.name, revision: String(asked) }))
+            const done = await conflict.guard(
+              job,
+              async () => (await actions.jobVersion(name, asked)).job,
+              async () => rememberJob(client, await restore.mutateAsync([name, asked, tagOf(job)])),
+              () => setAsked(null),
+            )
+            if (done) toast.done(say(words.restored, { job: job.name, revision: String(asked) }))
           }}
         >
           <p>{words.restoreDetail}</p>
         </Confirm>
       )}
+      {conflict.dialog}
     </section>
   )
 }
@@ -74,38 +84,42 @@ function Version({ job, version, current, onRestore }: VersionProps) {
   const what =
     version.changes.length > 0
       ? say(words.changes, { n: version.changes.length })
-      : version.revision === 1 && words.first
+      : !version.unreadable && version.revision === 1 && words.first
   return (
     <li>
       <div className="version-head">
         <b>{say(words.revision, { revision: String(version.revision) })}</b>
         {current && <span className="tag">{words.now}</span>}
+        {version.deleted && <span className="tag">{words.deleted}</span>}
         <span className="grey">
           <Time at={version.saved_at} /> · {by}
           {what && ` · ${what}`}
         </span>
-        <span className="end">
-          <Button
-            look="bare"
-            small
-            onClick={() => {
-              if (definition) setDefinition(null)
-              else
-                actions
-                  .jobVersion(job, version.revision)
-                  .then((found) => setDefinition(found.job), toast.failed)
-            }}
-            aria-expanded={definition !== null}
-          >
-            {words.show}
-          </Button>
-          {!current && (
-            <Button small onClick={onRestore}>
-              {words.restore}
+        {!version.unreadable && (
+          <span className="end">
+            <Button
+              look="bare"
+              small
+              onClick={() => {
+                if (definition) setDefinition(null)
+                else
+                  actions
+                    .jobVersion(job, version.revision)
+                    .then((found) => setDefinition(found.job), toast.failed)
+              }}
+              aria-expanded={definition !== null}
+            >
+              {words.show}
             </Button>
-          )}
-        </span>
+            {!current && (
+              <Button small onClick={onRestore}>
+                {words.restore}
+              </Button>
+            )}
+          </span>
+        )}
       </div>
+      {version.unreadable && <p className="grey">{words.unreadable}</p>}
       {version.changes.length > 0 && <Changes changes={version.changes} />}
       {definition && <JsonView value={definition} />}
     </li>

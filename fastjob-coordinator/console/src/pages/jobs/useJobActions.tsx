@@ -1,11 +1,13 @@
 /** What can be done with one job, from the list and from its page. */
+import { useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { lazy, type ReactNode, Suspense, useState } from 'react'
-import { actions, useAction } from '../../api/queries'
+import { lazy, type ReactNode, Suspense, useMemo, useRef, useState } from 'react'
+import { actions, rememberJob, tagOf, useAction } from '../../api/queries'
 import type { JobDraft, JobView } from '../../api/types'
 import { useI18n } from '../../i18n'
 import { Confirm, copyText, type MenuEntry, toast } from '../../ui'
 import { toToml } from '../editor/model/toml'
+import { useConflict } from '../editor/useConflict'
 import { BackfillDialog } from '../job/BackfillDialog'
 import { fullName } from '../task/shards'
 
@@ -51,13 +53,25 @@ export function useJobActions(onDeleted?: () => void): JobActions {
   const silence = useAction(actions.silence, 'alarms')
   const close = () => setAsked(null)
 
-  const setEnabled = (job: JobView, enabled: boolean) => {
-    toggle
-      .mutateAsync([fullName(job), enabled])
-      .then(
-        () => toast.done(say(enabled ? t.jobs.enabled : t.jobs.disabled, { job: job.name })),
-        toast.failed,
+  const client = useQueryClient()
+  const conflict = useConflict()
+  // A second click on a switch waits for the first one: it would expect the version before it.
+  const busy = useRef(new Set<number>())
+  const setEnabled = async (job: JobView, enabled: boolean) => {
+    if (busy.current.has(job.id)) return
+    busy.current.add(job.id)
+    try {
+      const done = await conflict.guard(
+        job,
+        () => ({ ...draftOf(job), enabled }),
+        async () => rememberJob(client, await toggle.mutateAsync([fullName(job), enabled, tagOf(job)])),
       )
+      if (done) toast.done(say(enabled ? t.jobs.enabled : t.jobs.disabled, { job: job.name }))
+    } catch (failed) {
+      toast.failed(failed)
+    } finally {
+      busy.current.delete(job.id)
+    }
   }
   const menu = (job: JobView): MenuEntry[] => {
     const name = fullName(job)
@@ -109,12 +123,26 @@ export function useJobActions(onDeleted?: () => void): JobActions {
       },
     ]
   }
+  // The same functions until the language changes, so that the columns of a table can be kept.
+  const latest = useRef({ setEnabled, menu })
+  latest.current = { setEnabled, menu }
+  const calls = useMemo(
+    () => ({
+      start: (job: JobView) => setAsked({ kind: 'start', job }),
+      setEnabled: (job: JobView, enabled: boolean) => void latest.current.setEnabled(job, enabled),
+      menu: (job: JobView) => latest.current.menu(job),
+    }),
+    [],
+  )
   return {
-    start: (job) => setAsked({ kind: 'start', job }),
-    setEnabled,
-    menu,
+    ...calls,
     busy: toggle.isPending,
-    dialog: asked && dialogOf(asked),
+    dialog: (
+      <>
+        {asked && dialogOf(asked)}
+        {conflict.dialog}
+      </>
+    ),
   }
 
   function dialogOf({ kind, job }: Asked): ReactNode {
