@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'react'
 
-/** Keys by name: `j`, `?`, `Escape`, `mod+k`, and two in a row, `g o`. */
-export type KeyMap = Record<string, (event: KeyboardEvent) => void>
+/** Keys by name: `j`, `?`, `Escape`, `mod+k`, and two in a row, `g o`. What answers `false` leaves the key to the browser. */
+export type KeyMap = Record<string, (event: KeyboardEvent) => unknown>
 
 /** Whether keys belong to what is focused: a field, an open menu or dialog. */
 export function isTyping(target: EventTarget | null): boolean {
@@ -35,8 +35,7 @@ export function useKeys(map: KeyMap, active = true): void {
       if (!name.startsWith('mod+') && (isTyping(event.target) || hasDialog())) return
       const call = latest.current[prefix ? `${prefix} ${name}` : name] ?? latest.current[name]
       if (!call || (prefix && !latest.current[`${prefix} ${name}`])) return
-      event.preventDefault()
-      call(event)
+      if (call(event) !== false) event.preventDefault()
     }
     addEventListener('keydown', listen)
     return () => removeEventListener('keydown', listen)

@@ -24,6 +24,7 @@ export function Shortcuts({ onClose }: { onClose: () => void }) {
         [['x'], t.keys.select],
         [['Shift', 'X'], t.keys.range],
         [['Enter'], t.keys.open],
+        [['p'], t.keys.peek],
         [['Esc'], t.keys.clear],
       ],
     ],

@@ -35,6 +35,7 @@ export function Table<Row, Key extends string | number>({
   rowClass,
   group,
   label,
+  onPeek,
 }: {
   columns: readonly Column<Row>[]
   rows: readonly Row[]
@@ -50,6 +51,8 @@ export function Table<Row, Key extends string | number>({
   /** A heading before a row, if it begins a group. */
   group?: (row: Row, before: Row | undefined) => ReactNode
   label: string
+  /** Shows the whole of what the row with the focus has cut: `p` and the space bar. */
+  onPeek?: (row: Row) => void
 }) {
   const { t } = useI18n()
   const body = useRef<HTMLTableSectionElement>(null)
@@ -71,9 +74,18 @@ export function Table<Row, Key extends string | number>({
     const key = order[Number(row?.dataset.index ?? -1)]
     if (row && body.current?.contains(row) && key !== undefined) selection?.toggle(key, range, order)
   }
+  const peek = () => {
+    const row = document.activeElement?.closest<HTMLElement>('tr[data-key]')
+    const found = rows[Number(row?.dataset.index ?? -1)]
+    // The space bar presses a button, if one has the focus.
+    if (!row || !found || !body.current?.contains(row) || linkOf(row) !== document.activeElement) return false
+    onPeek?.(found)
+    return true
+  }
   useKeys({
     j: () => move(1),
     k: () => move(-1),
+    ...(onPeek && { p: peek, ' ': peek }),
     ...(selection && {
       x: () => toggle(false),
       X: () => toggle(true),

@@ -9,6 +9,7 @@ export { Go, paths, useGo, usePatchSearch, useService } from './Go'
 export { Icon, type IconName, Mark } from './Icon'
 export { Menu, type MenuEntry } from './Menu'
 export { Metric, Spark, sparkPath } from './Metric'
+export { type Peeked, PeekText, usePeek } from './Peek'
 export { ErrorCard, ProblemNote, problemWords } from './Problem'
 export {
   Banner,

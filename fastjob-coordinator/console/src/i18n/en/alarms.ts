@@ -13,7 +13,12 @@ export const alarms = {
   },
   searchLabel: 'Filter alarms',
   tokens: { job: 'name or service.name', channel: 'name of a channel' },
-  search: 'job, channel',
+  search: 'job, channel, text of the message',
+  amongLoaded: {
+    one: '{n} of the {of} newest alarms; older ones are not loaded',
+    other: '{n} of the {of} newest alarms; older ones are not loaded',
+  },
+  amongAll: { one: '{n} of {of} alarms', other: '{n} of {of} alarms' },
   none: {
     title: 'No alarm',
     detail:

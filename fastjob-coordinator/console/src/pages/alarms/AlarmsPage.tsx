@@ -36,7 +36,7 @@ export default function AlarmsPage() {
         tabs={ALARM_TABS.map((id) => ({ id, label: t.alarms.tabs[id], count: counts[id] }))}
         onSelect={(id) => patch({ tab: id === 'past' ? undefined : id })}
       />
-      {tab === 'past' && <PastAlarms job={search.job} channel={search.channel} />}
+      {tab === 'past' && <PastAlarms job={search.job} channel={search.channel} text={search.text} />}
       {tab === 'channels' && <Channels />}
       {tab === 'silences' && <Silences />}
       {silencing && <SilenceDialog onClose={() => setSilencing(false)} />}

@@ -6,10 +6,10 @@ import { searchOf, type Token, tokensOf } from '../../lib/tokens'
 import {
   Button,
   type Column,
-  cx,
   Empty,
   ErrorCard,
   Go,
+  PeekText,
   paths,
   Status,
   Table,
@@ -17,17 +17,35 @@ import {
   TokenSearch,
   usePatchSearch,
 } from '../../ui'
+import { useAlarmPeek } from './peek'
 
-export function PastAlarms({ job, channel }: { job: string | undefined; channel: string | undefined }) {
-  const { t, f } = useI18n()
+interface Props {
+  job: string | undefined
+  channel: string | undefined
+  /** Free words. */
+  text: string | undefined
+}
+
+const has = (alarm: AlarmView, word: string) =>
+  [alarm.job, alarm.channel, alarm.reason, alarm.message, alarm.last_error, alarm.executor].some((one) =>
+    one?.toLowerCase().includes(word),
+  )
+
+export function PastAlarms({ job, channel, text }: Props) {
+  const { t, f, say } = useI18n()
   const words = t.alarms.columns
   const patch = usePatchSearch()
   const list = useAlarms({ ...(job && { job }), ...(channel && { channel }) })
   const channels = useChannels()
-  const rows = itemsOf(list.data)
+  const loaded = itemsOf(list.data)
+  // The coordinator filters by job and channel; free words are looked for in what is loaded.
+  const free = text?.toLowerCase().split(/\s+/).filter(Boolean) ?? []
+  const rows = free.length === 0 ? loaded : loaded.filter((one) => free.every((word) => has(one, word)))
+  const { peek, panel } = useAlarmPeek(rows)
   const kinds = t.alarms.kinds as Record<string, string>
   const tokens = tokensOf({ job, channel }, ['job', 'channel'])
-  const apply = (next: Token[]) => patch({ job: undefined, channel: undefined, ...searchOf(next) })
+  const apply = (next: Token[], rest: string) =>
+    patch({ job: undefined, channel: undefined, ...searchOf(next), text: rest || undefined })
   const columns: Column<AlarmView>[] = [
     {
       id: 'state',
@@ -78,11 +96,7 @@ export function PastAlarms({ job, channel }: { job: string | undefined; channel:
       className: 'c-res',
       cell: (one) => {
         const text = one.state === 'given_up' && one.last_error ? one.last_error : one.message || one.reason
-        return (
-          <span className={cx('l1', one.state !== 'given_up' && 'grey')} data-tip={text}>
-            {text}
-          </span>
-        )
+        return <PeekText text={text} quiet={one.state !== 'given_up'} onPeek={() => peek(one)} />
       },
     },
   ]
@@ -91,7 +105,7 @@ export function PastAlarms({ job, channel }: { job: string | undefined; channel:
       <div className="tools">
         <TokenSearch
           tokens={tokens}
-          text=""
+          text={text ?? ''}
           keys={[
             { key: 'job', hint: t.alarms.tokens.job },
             {
@@ -106,16 +120,24 @@ export function PastAlarms({ job, channel }: { job: string | undefined; channel:
           label={t.alarms.searchLabel}
         />
       </div>
+      {text && loaded.length > 0 && (
+        <p className="note-line grey small" role="status">
+          {say(list.hasNextPage ? t.alarms.amongLoaded : t.alarms.amongAll, {
+            n: rows.length,
+            of: f.n(loaded.length),
+          })}
+        </p>
+      )}
       {list.error && rows.length === 0 ? (
         <section className="sec">
           <ErrorCard error={list.error} retry={() => void list.refetch()} />
         </section>
       ) : list.data && rows.length === 0 ? (
-        tokens.length > 0 ? (
+        tokens.length > 0 || text ? (
           <Empty
             icon="bell"
             title={t.alarms.noMatch}
-            actions={<Button onClick={() => apply([])}>{t.act.clear}</Button>}
+            actions={<Button onClick={() => apply([], '')}>{t.act.clear}</Button>}
           />
         ) : (
           <Empty icon="bell" title={t.alarms.none.title}>
@@ -131,8 +153,10 @@ export function PastAlarms({ job, channel }: { job: string | undefined; channel:
           rowKey={(one) => one.id}
           rowName={(one) => one.job}
           loading={list.isPending}
+          onPeek={peek}
         />
       )}
+      {panel}
       {list.hasNextPage && (
         <div className="pager">
           <span className="end">

@@ -7,5 +7,7 @@ export const validateAlarms = (raw: RawSearch) =>
   compact({
     job: str(raw.job),
     channel: str(raw.channel),
+    /** Free words, looked for in the alarms that are loaded. */
+    text: str(raw.text),
     tab: oneOf(raw.tab, ALARM_TABS),
   })

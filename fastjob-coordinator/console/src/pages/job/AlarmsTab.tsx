@@ -3,9 +3,12 @@ import { Link } from '@tanstack/react-router'
 import { actions, itemsOf, useAction, useAlarms, useSilences } from '../../api/queries'
 import type { JobView } from '../../api/types'
 import { useI18n } from '../../i18n'
-import { Button, ProblemNote, Section, Status, Time, toast } from '../../ui'
+import { Button, PeekText, ProblemNote, Section, Status, Time, toast } from '../../ui'
+import { useAlarmPeek } from '../alarms/peek'
 import { fullName } from '../task/shards'
 
+/** Alarms on this tab; the page of alarms has all. */
+const SHOWN = 20
 const SPANS = ['1h', '2h', '8h', '24h', '7d']
 
 export function AlarmsTab({ job }: { job: JobView }) {
@@ -18,6 +21,7 @@ export function AlarmsTab({ job }: { job: JobView }) {
   const end = useAction(actions.unsilence, 'alarms')
   const mine = (silences.data?.items ?? []).filter((one) => one.job === name || one.job === null)
   const alarms = itemsOf(past.data)
+  const { peek, panel } = useAlarmPeek(alarms.slice(0, SHOWN))
   return (
     <>
       <Section title={words.channels} tight>
@@ -72,12 +76,10 @@ export function AlarmsTab({ job }: { job: JobView }) {
           <p className="grey">{words.noPast}</p>
         ) : (
           <ul className="outcomes">
-            {alarms.slice(0, 20).map((alarm) => (
+            {alarms.slice(0, SHOWN).map((alarm) => (
               <li key={alarm.id}>
                 <Status state={alarm.state} />
-                <span className="cut" data-tip={alarm.message}>
-                  {alarm.reason}
-                </span>
+                <PeekText text={alarm.reason || alarm.message} onPeek={() => peek(alarm)} focusable />
                 <span className="grey">{alarm.channel}</span>
                 <span className="grey num">
                   {alarm.task !== null && (
@@ -92,6 +94,7 @@ export function AlarmsTab({ job }: { job: JobView }) {
           </ul>
         )}
       </Section>
+      {panel}
     </>
   )
 }

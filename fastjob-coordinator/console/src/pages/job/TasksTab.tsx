@@ -8,6 +8,7 @@ import { Button, Empty, ErrorCard, Table } from '../../ui'
 import { fullName } from '../task/shards'
 import { useTaskActions } from '../task/useTaskActions'
 import { COLUMNS, useTaskColumns } from '../tasks/columns'
+import { useTaskPeek } from '../tasks/peek'
 import { useUsual } from '../tasks/usual'
 
 export function TasksTab({ job }: { job: JobView }) {
@@ -18,7 +19,8 @@ export function TasksTab({ job }: { job: JobView }) {
   const act = useTaskActions()
   const usual = useUsual([name])
   const shown = useMemo(() => new Set(COLUMNS), [])
-  const columns = useTaskColumns(usual, shown, act, true)
+  const { peek, panel } = useTaskPeek(rows)
+  const columns = useTaskColumns(usual, shown, act, true, peek)
   if (list.error && rows.length === 0) {
     return (
       <section className="sec tight">
@@ -37,6 +39,7 @@ export function TasksTab({ job }: { job: JobView }) {
         rowKey={(task) => task.id}
         rowName={(task) => `${task.job} ${task.id}`}
         loading={list.isPending}
+        onPeek={peek}
       />
       <div className="pager">
         <Link className="link" to="/tasks" search={{ job: name }}>
@@ -51,6 +54,7 @@ export function TasksTab({ job }: { job: JobView }) {
         )}
       </div>
       {act.dialog}
+      {panel}
     </>
   )
 }

@@ -1,7 +1,8 @@
 /** The columns of the list of jobs. */
 import { Link, useNavigate } from '@tanstack/react-router'
+import { useMemo } from 'react'
 import type { JobView, ScheduleDraft } from '../../api/types'
-import { useI18n } from '../../i18n'
+import { type I18n, useI18n } from '../../i18n'
 import { scheduleWords } from '../../schedule/words'
 import { Button, type Column, cx, Menu, Status, Strip, Switch, Time, useNow } from '../../ui'
 import { fullName } from '../task/shards'
@@ -23,9 +24,29 @@ export function expressionOf(job: Pick<JobView, 'schedule'>): string {
   return schedule.once ? `once${zone}` : 'none'
 }
 
-export function useJobColumns(act: JobActions): Column<JobView>[] {
-  const { t, say, language } = useI18n()
+export function useJobColumns({ start, setEnabled, menu }: JobActions): Column<JobView>[] {
+  const i18n = useI18n()
   const navigate = useNavigate()
+  return useMemo(
+    () =>
+      columnsOf({
+        i18n,
+        start,
+        setEnabled,
+        menu,
+        open: (task) => void navigate({ to: '/tasks/$task', params: { task: String(task) } }),
+      }),
+    [i18n, start, setEnabled, menu, navigate],
+  )
+}
+
+interface Needs extends Pick<JobActions, 'start' | 'setEnabled' | 'menu'> {
+  i18n: I18n
+  open: (task: number) => void
+}
+
+function columnsOf({ i18n, open, ...act }: Needs): Column<JobView>[] {
+  const { t, say, language } = i18n
   const words = t.jobs.columns
   return [
     {
@@ -83,12 +104,7 @@ export function useJobColumns(act: JobActions): Column<JobView>[] {
       head: words.strip,
       width: 138,
       className: 'hide-s',
-      cell: (job) => (
-        <Strip
-          ends={job.activity?.ends ?? []}
-          onOpen={(task) => void navigate({ to: '/tasks/$task', params: { task: String(task) } })}
-        />
-      ),
+      cell: (job) => <Strip ends={job.activity?.ends ?? []} onOpen={open} />,
     },
     { id: 'next', head: words.next, width: 112, className: 'c-next', cell: (job) => <Next job={job} /> },
     {

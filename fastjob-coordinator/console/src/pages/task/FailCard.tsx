@@ -3,7 +3,7 @@ import type { ReactNode } from 'react'
 import type { TaskView } from '../../api/types'
 import { useI18n } from '../../i18n'
 import { Button, Icon } from '../../ui'
-import { isOpen, type Shard } from './shards'
+import { isOpen, reasonKey, type Shard } from './shards'
 
 interface Props {
   task: TaskView
@@ -37,7 +37,7 @@ export function FailCard({ task, shards, onLog, actions }: Props) {
         : shard.attempts.length > 1
           ? say(words.attempts, name)
           : words.title
-  const why = (words.reasons as Record<string, string>)[attempt.reason ?? '']
+  const why = (words.reasons as Record<string, string>)[reasonKey(attempt.reason)]
   const others = shards.filter((one) => one.last.state === 'succeeded').length
   const sentences = [
     why,

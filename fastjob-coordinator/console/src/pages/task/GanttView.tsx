@@ -4,7 +4,7 @@ import type { AttemptView } from '../../api/types'
 import { useI18n } from '../../i18n'
 import { Button, StatusIcon, useNow, useStateWord } from '../../ui'
 import { type Scale, scale } from './gantt'
-import type { Shard } from './shards'
+import { reasonKey, type Shard } from './shards'
 
 const ROWS = 12
 
@@ -141,7 +141,7 @@ function Bar({ attempt, before, axis, now, onPick }: BarProps) {
   if (begin === null) return wait
   const x = axis.x(begin)
   const width = Math.max(0.35, axis.x(end) - x)
-  const lost = attempt.reason === 'executor_lost'
+  const lost = reasonKey(attempt.reason) === 'executor_lost'
   const failed = attempt.state === 'failed'
   const tip = say(t.task.gantt.bar, {
     number: String(attempt.number),

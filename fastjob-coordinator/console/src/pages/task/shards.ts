@@ -63,3 +63,6 @@ export function tookMs(task: Pick<TaskView, 'started_at' | 'ended_at'>, now: num
 /** The name with which REST finds the job. */
 export const fullName = (thing: { service?: string; job?: string; name?: string }): string =>
   `${thing.service ?? ''}.${thing.job ?? thing.name ?? ''}`
+
+/** The words for a reason have no spaces in their names: `executor lost` is `executor_lost`. */
+export const reasonKey = (reason: string | null | undefined): string => (reason ?? '').replaceAll(' ', '_')

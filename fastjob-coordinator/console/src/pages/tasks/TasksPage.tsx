@@ -24,6 +24,7 @@ import { useTaskActions } from '../task/useTaskActions'
 import { BulkDialog } from './BulkDialog'
 import { COLUMNS, type ColumnId, useTaskColumns } from './columns'
 import { filterOf } from './filter'
+import { useTaskPeek } from './peek'
 import { Rail } from './Rail'
 import { RangeDialog } from './RangeDialog'
 import { useUsual } from './usual'
@@ -64,7 +65,8 @@ export default function TasksPage() {
   const [hidden, setHidden] = useState<ColumnId[]>(() => local.read('tasks.hidden', []))
   const usual = useUsual(rows.map(fullName))
   const shown = useMemo(() => new Set(COLUMNS.filter((id) => !hidden.includes(id))), [hidden])
-  const columns = useTaskColumns(usual, shown, act, search.job !== undefined)
+  const { peek, panel } = useTaskPeek(rows)
+  const columns = useTaskColumns(usual, shown, act, search.job !== undefined, peek)
 
   const keys = useTokenKeys()
   const names = keys.map((one) => one.key)
@@ -189,6 +191,7 @@ export default function TasksPage() {
             rowKey={(task) => task.id}
             rowName={(task) => `${task.job} ${task.id}`}
             selection={selection}
+            onPeek={peek}
             loading={list.isPending}
             skeletons={14}
             group={(task, before) => {
@@ -258,6 +261,7 @@ export default function TasksPage() {
         </Dialog>
       )}
       {act.dialog}
+      {panel}
     </div>
   )
 }

@@ -1,9 +1,10 @@
 /** The columns of the list of tasks. Users choose which ones they see. */
 import { Link } from '@tanstack/react-router'
+import { useMemo } from 'react'
 import type { TaskView } from '../../api/types'
-import { useI18n } from '../../i18n'
-import { Button, type Column, cx, Status, Time, useNow } from '../../ui'
-import { dueAt, fullName, isOpen, lateMs, tookMs } from '../task/shards'
+import { type I18n, useI18n } from '../../i18n'
+import { Button, type Column, PeekText, Status, Time, useNow } from '../../ui'
+import { dueAt, fullName, isOpen, lateMs, reasonKey, tookMs } from '../task/shards'
 import type { TaskActions } from '../task/useTaskActions'
 
 export const COLUMNS = ['cause', 'due', 'late', 'took', 'attempt', 'executor', 'result'] as const
@@ -17,8 +18,26 @@ export function useTaskColumns(
   shown: ReadonlySet<ColumnId>,
   act: TaskActions,
   ofOneJob: boolean,
+  peek: (task: TaskView) => void,
 ): Column<TaskView>[] {
-  const { t, f, say } = useI18n()
+  const i18n = useI18n()
+  const { stop, again } = act
+  return useMemo(
+    () => columnsOf({ i18n, usual, shown, stop, again, ofOneJob, peek }),
+    [i18n, usual, shown, stop, again, ofOneJob, peek],
+  )
+}
+
+interface Needs extends Pick<TaskActions, 'stop' | 'again'> {
+  i18n: I18n
+  usual: ReadonlyMap<string, number>
+  shown: ReadonlySet<ColumnId>
+  ofOneJob: boolean
+  peek: (task: TaskView) => void
+}
+
+function columnsOf({ i18n, usual, shown, stop, again, ofOneJob, peek }: Needs): Column<TaskView>[] {
+  const { t, f, say } = i18n
   const words = t.tasks.columns
   const causes = t.cause as Record<string, string>
   const job: Column<TaskView> = {
@@ -99,7 +118,12 @@ export function useTaskColumns(
         )
       },
     },
-    result: { id: 'result', head: words.result, className: 'c-res', cell: (task) => <Outcome task={task} /> },
+    result: {
+      id: 'result',
+      head: words.result,
+      className: 'c-res',
+      cell: (task) => <Outcome task={task} onPeek={() => peek(task)} />,
+    },
   }
   const acts: Column<TaskView> = {
     id: 'acts',
@@ -109,9 +133,9 @@ export function useTaskColumns(
     cell: (task) => (
       <span className="row-acts">
         {isOpen(task.state) ? (
-          <Button small icon="s-stop" label={t.act.stop} onClick={() => act.stop(task)} />
+          <Button small icon="s-stop" label={t.act.stop} onClick={() => stop(task)} />
         ) : (
-          <Button small icon="redo" label={t.act.rerun} onClick={() => act.again(task)} />
+          <Button small icon="redo" label={t.act.rerun} onClick={() => again(task)} />
         )}
       </span>
     ),
@@ -160,8 +184,8 @@ function Took({ task, p95 }: { task: TaskView; p95: number | undefined }) {
   )
 }
 
-/** The error, what it waits for, its progress, or its result: one line, whole in the tooltip. */
-function Outcome({ task }: { task: TaskView }) {
+/** The error, what it waits for, its progress, or its result: one line, whole in the panel at the side. */
+function Outcome({ task, onPeek }: { task: TaskView; onPeek: () => void }) {
   const { t } = useI18n()
   const failed = [...task.attempts]
     .reverse()
@@ -170,20 +194,12 @@ function Outcome({ task }: { task: TaskView }) {
   const progress = task.attempts.find((one) => one.progress)?.progress
   const reasons = t.reason as Record<string, string>
   const open = isOpen(task.state)
-  const error = failed ? (failed.message ?? reasons[failed.reason ?? ''] ?? failed.reason) : null
+  const error = failed ? (failed.message ?? reasons[reasonKey(failed.reason)] ?? failed.reason) : null
   const text =
     (open ? (waits ?? (progress ? progress.note || `${progress.done} / ${progress.total}` : null)) : null) ??
     (task.state === 'failed' || open ? error : null) ??
     task.note ??
     task.result ??
     ''
-  const line = text.length > 300 ? `${text.slice(0, 300)}…` : text
-  return (
-    <span
-      className={cx('l1', task.state !== 'failed' && 'grey')}
-      data-tip={text.length > 24 ? text.slice(0, 2_000) : undefined}
-    >
-      {line}
-    </span>
-  )
+  return <PeekText text={text} quiet={task.state !== 'failed'} onPeek={onPeek} />
 }

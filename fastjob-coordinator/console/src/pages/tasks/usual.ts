@@ -1,5 +1,6 @@
 /** How long tasks of the jobs in a list usually take: 95 % of the last week. */
 import { useQueries } from '@tanstack/react-query'
+import { useCallback, useMemo } from 'react'
 import { get } from '../../api/client'
 import type { StatsView } from '../../api/types'
 
@@ -11,7 +12,8 @@ const FRESH = 10 * 60_000
 export function useUsual(jobs: readonly string[]): Map<string, number> {
   const since = new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000 - 7 * 86_400_000).toISOString()
   const names = [...new Set(jobs)].slice(0, JOBS)
-  return useQueries({
+  const wanted = names.join(' ')
+  const usual = useQueries({
     queries: names.map((job) => ({
       queryKey: ['usual', job],
       queryFn: ({ signal }: { signal: AbortSignal }) =>
@@ -20,14 +22,19 @@ export function useUsual(jobs: readonly string[]): Map<string, number> {
       gcTime: FRESH,
       retry: false,
     })),
-    combine: (answers) => {
-      const usual = new Map<string, number>()
-      answers.forEach((answer, index) => {
-        const job = names[index]
-        const run = answer.data?.total.run_time
-        if (job && run && run.count >= 5) usual.set(job, run.p95_ms)
-      })
-      return usual
-    },
+    combine: useCallback(
+      (answers: { data?: StatsView | undefined }[]) => {
+        const found: Record<string, number> = {}
+        answers.forEach((answer, index) => {
+          const job = wanted.split(' ')[index]
+          const run = answer.data?.total.run_time
+          if (job && run && run.count >= 5) found[job] = run.p95_ms
+        })
+        return found
+      },
+      [wanted],
+    ),
   })
+  // An object keeps its identity while nothing in it changes; the columns of the table depend on it.
+  return useMemo(() => new Map(Object.entries(usual)), [usual])
 }
