@@ -42,12 +42,16 @@ export default defineConfig(({ command }) => ({
         assetFileNames: '[name][extname]',
         codeSplitting: {
           groups: [
+            // Loaded when somebody imports a file.
+            { name: 'toml', test: /node_modules\/smol-toml/ },
             { name: 'vendor', test: /node_modules/ },
             {
               name: 'parts',
               test: /src\/(start|schedule|pages)\/(?!.*(search|range)\.ts$)/,
               minShareCount: 2,
             },
+            // Pages of one kind that are small are one file.
+            { name: 'executors', test: /src\/pages\/(executor|executors|handlers)\/(?!.*search\.ts$)/ },
           ],
         },
       },

@@ -2,11 +2,12 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { actions, itemsOf, rememberJob, tagOf, useAction, useJobVersions } from '../../api/queries'
-import type { FieldChange, JobView, Json, VersionView } from '../../api/types'
+import type { JobView, VersionView } from '../../api/types'
 import { useI18n } from '../../i18n'
 import { Button, Confirm, ErrorCard, JsonView, Skeleton, Time, toast } from '../../ui'
 import { useConflict } from '../editor/useConflict'
 import { fullName } from '../task/shards'
+import { Changes } from './Changes'
 
 export function HistoryTab({ job }: { job: JobView }) {
   const { t, say } = useI18n()
@@ -124,35 +125,4 @@ function Version({ job, version, current, onRestore }: VersionProps) {
       {definition && <JsonView value={definition} />}
     </li>
   )
-}
-
-/** Fields before and after. */
-export function Changes({ changes }: { changes: readonly FieldChange[] }) {
-  const { t } = useI18n()
-  const words = t.job.history
-  return (
-    <table className="diff">
-      <thead className="sr">
-        <tr>
-          <th scope="col">–</th>
-          <th scope="col">{words.from}</th>
-          <th scope="col">{words.to}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {changes.map((change) => (
-          <tr key={change.field}>
-            <th scope="row">{change.field}</th>
-            <td className="del">{shown(change.from)}</td>
-            <td className="ins">{shown(change.to)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  )
-}
-
-function shown(value: Json | undefined): string {
-  if (value === undefined || value === null) return '–'
-  return typeof value === 'string' ? value : JSON.stringify(value)
 }
