@@ -20,7 +20,16 @@ export function BulkBar<Key>({
 }) {
   const { t, say } = useI18n()
   const pending = useLivePart((state) => state.pending)
-  if (selection.size === 0) return null
+  if (selection.size === 0) {
+    return selection.picking ? (
+      <div className="bulk only-s" role="toolbar" aria-label={t.table.pick}>
+        <span className="grey" role="status">
+          {t.table.pick}
+        </span>
+        <Button icon="x" label={t.act.clear} onClick={selection.clear} />
+      </div>
+    ) : null
+  }
   return (
     <div className="bulk" role="toolbar" aria-label={say(t.table.selected, { n: selection.size })}>
       <span className="b nw" role="status">
@@ -31,12 +40,12 @@ export function BulkBar<Key>({
             : say(t.table.allMatching, { n: total })}
       </span>
       {total !== undefined && total > selection.size && !selection.matching && (
-        <Button look="link" className="hide-s" onClick={() => selection.setMatching(true)}>
+        <Button look="link" onClick={() => selection.setMatching(true)}>
           {say(t.table.selectMatching, { n: total })}
         </Button>
       )}
       <hr />
-      {children}
+      <span className="bulk-acts">{children}</span>
       <hr />
       <span className="held small hide-s">
         <Icon name="pause" />

@@ -1,4 +1,4 @@
-import { Fragment, memo, type ReactNode, useCallback, useRef } from 'react'
+import { Fragment, type MouseEvent, memo, type ReactNode, useCallback, useRef } from 'react'
 import { useI18n } from '../i18n'
 import { useKeys } from '../lib/keys'
 import { Checkbox } from './Button'
@@ -6,6 +6,10 @@ import { cx } from './cx'
 import { Icon } from './Icon'
 import { Skeleton } from './parts'
 import type { Selection } from './selection'
+import { useLongPress } from './useLongPress'
+
+/** Where rows have two lines, as in `responsive.css`. */
+const isPhone = () => matchMedia('(max-width: 900px)').matches
 
 export interface Column<Row> {
   id: string
@@ -100,6 +104,22 @@ export function Table<Row, Key extends string | number>({
     latest.current.selection?.toggle(key as Key, range, latest.current.order)
   }, [])
 
+  const select = (index: number, range = false) => {
+    const key = order[index]
+    if (key !== undefined) selection?.toggle(key, range, order)
+  }
+  const long = useLongPress((index) => selection && select(index))
+  /** While rows are picked on a phone, a tap anywhere on a row selects it. */
+  const tap = (event: MouseEvent) => {
+    if (!selection?.picking || !isPhone()) return
+    const target = event.target as Element
+    const row = target.closest<HTMLElement>('tr[data-key]')
+    if (!row || target.closest('.box, .sw')) return
+    event.preventDefault()
+    event.stopPropagation()
+    select(Number(row.dataset.index ?? -1))
+  }
+
   const chosen = order.filter((key) => selection?.has(key)).length
   const heads = columns.map((column) => (
     <th
@@ -121,7 +141,11 @@ export function Table<Row, Key extends string | number>({
     </th>
   ))
   return (
-    <table className={cx('rows', className)} aria-label={label} aria-busy={loading || undefined}>
+    <table
+      className={cx('rows', selection?.picking && 'picking', className)}
+      aria-label={label}
+      aria-busy={loading || undefined}
+    >
       <colgroup>
         {selection && <col style={{ width: 54 }} />}
         {columns.map((column) => (
@@ -146,7 +170,16 @@ export function Table<Row, Key extends string | number>({
           {heads}
         </tr>
       </thead>
-      <tbody ref={body}>
+      <tbody
+        ref={body}
+        {...(selection && {
+          ...long,
+          onClickCapture: (event: MouseEvent) => {
+            long.onClickCapture(event)
+            if (!event.isPropagationStopped()) tap(event)
+          },
+        })}
+      >
         {loading && rows.length === 0
           ? Array.from({ length: skeletons }, (_, index) => (
               // biome-ignore lint/suspicious/noArrayIndexKey: places without content.

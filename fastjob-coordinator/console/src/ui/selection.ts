@@ -6,6 +6,9 @@ export interface Selection<Key> {
   /** All that match the filter are selected, also those that are not loaded. */
   matching: boolean
   size: number
+  /** Rows show their boxes where they have no place otherwise, as on phones; a tap selects. */
+  picking: boolean
+  setPicking: (on: boolean) => void
   has: (key: Key) => boolean
   /** Selects or clears one; with `range`, all between it and the last one. */
   toggle: (key: Key, range: boolean, order: readonly Key[]) => void
@@ -18,6 +21,7 @@ export interface Selection<Key> {
 export function useSelection<Key>(): Selection<Key> {
   const [keys, setKeys] = useState<ReadonlySet<Key>>(() => new Set())
   const [matching, setMatching] = useState(false)
+  const [picks, setPicking] = useState(false)
   const last = useRef<Key | null>(null)
   useHold(keys.size > 0, 'selection')
   const toggle = useCallback((key: Key, range: boolean, order: readonly Key[]) => {
@@ -37,11 +41,23 @@ export function useSelection<Key>(): Selection<Key> {
   const clear = useCallback(() => {
     last.current = null
     setMatching(false)
+    setPicking(false)
     setKeys(new Set())
   }, [])
   const all = useCallback((list: readonly Key[]) => setKeys(new Set(list)), [])
   return useMemo(
-    () => ({ keys, matching, size: keys.size, has: (key) => keys.has(key), toggle, all, setMatching, clear }),
-    [keys, matching, toggle, all, clear],
+    () => ({
+      keys,
+      matching,
+      size: keys.size,
+      picking: picks || keys.size > 0,
+      setPicking,
+      has: (key) => keys.has(key),
+      toggle,
+      all,
+      setMatching,
+      clear,
+    }),
+    [keys, matching, picks, toggle, all, clear],
   )
 }

@@ -119,6 +119,7 @@ export const common = {
     newer: { one: '{n} new', other: '{n} new' },
     newerSome: 'Newer rows',
     actions: 'Actions',
+    pick: 'Tap the rows to select',
     loading: 'Loading',
   },
   search: {

@@ -92,6 +92,7 @@ export const job = {
       'Starts one task for each fire of its schedule between two instants. Fires that were backfilled before are left out.',
     from: 'From',
     until: 'To',
+    inUtc: 'In UTC: {from} to {until}.',
     max: 'At most',
     again: 'Also those that were backfilled before',
     confirm: 'Start them',

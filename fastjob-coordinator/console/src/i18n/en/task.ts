@@ -153,6 +153,7 @@ export const task = {
     notStarted: 'The task has not started: there is no log yet.',
     filtered: 'No line matches the filter.',
     line: 'Line {no}',
+    showLine: 'Show all {n} characters',
     copyLink: 'Copy a link to line {no}',
   },
 }

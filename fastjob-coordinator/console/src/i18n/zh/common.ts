@@ -122,6 +122,7 @@ export const common: Words<typeof en> = {
     newer: { other: '{n} 条新记录' },
     newerSome: '有新记录',
     actions: '操作',
+    pick: '点按要选择的行',
     loading: '加载中',
   },
   search: {

@@ -92,6 +92,7 @@ export const job: Words<typeof en> = {
     detail: '为两个时刻之间的每次触发各启动一条调度记录，此前补过的会跳过。',
     from: '从',
     until: '到',
+    inUtc: 'UTC：{from} 至 {until}。',
     max: '最多',
     again: '包括此前补过的',
     confirm: '开始补数',

@@ -155,6 +155,7 @@ export const task: Words<typeof en> = {
     notStarted: '尚未开始，还没有日志。',
     filtered: '没有匹配的行。',
     line: '第 {no} 行',
+    showLine: '显示全部 {n} 个字符',
     copyLink: '复制第 {no} 行的链接',
   },
 }

@@ -3,27 +3,40 @@ import { useState } from 'react'
 import { actions, useAction } from '../../api/queries'
 import type { JobView } from '../../api/types'
 import { useI18n } from '../../i18n'
+import { ZoneSelect } from '../../schedule/ZoneSelect'
+import { toInstant } from '../../schedule/zone'
 import { Button, Checkbox, Dialog, ProblemNote, toast } from '../../ui'
+import { scheduleOf } from '../jobs/schedule'
 import { fullName } from '../task/shards'
 
 const MAX = 1_000
 
 export function BackfillDialog({ job, onClose }: { job: JobView; onClose: () => void }) {
-  const { t, say } = useI18n()
+  const { t, f, say } = useI18n()
   const words = t.job.backfill
+  // A schedule is read in its own zone, so its past is, too.
+  const [zone, setZone] = useState(() => scheduleOf(job)?.zone ?? f.zone(undefined))
   const [from, setFrom] = useState('')
   const [until, setUntil] = useState('')
   const [max, setMax] = useState('100')
   const [again, setAgain] = useState(false)
   const backfill = useAction(actions.backfill, 'tasks')
-  const wrong = until !== '' && from >= until
+  const start = toInstant(from, zone)
+  const end = toInstant(until, zone)
+  const wrong = start !== null && end !== null && start >= end
   const count = Number(max)
-  const valid = from !== '' && !wrong && Number.isInteger(count) && count >= 1 && count <= MAX
+  const valid =
+    start !== null &&
+    (until === '' || end !== null) &&
+    !wrong &&
+    Number.isInteger(count) &&
+    count >= 1 &&
+    count <= MAX
   const submit = async () => {
-    if (!valid) return
+    if (!valid || start === null) return
     const request = {
-      from: new Date(from).toISOString(),
-      ...(until && { until: new Date(until).toISOString() }),
+      from: start,
+      ...(end !== null && { until: end }),
       max: count,
       ...(again && { again }),
     }
@@ -78,6 +91,20 @@ export function BackfillDialog({ job, onClose }: { job: JobView; onClose: () => 
           {wrong && (
             <p className="hint bad" role="alert">
               {t.tasks.range.wrong}
+            </p>
+          )}
+        </div>
+      </div>
+      <div className="f">
+        <label htmlFor="backfill-zone">{t.top.zone}</label>
+        <div>
+          <ZoneSelect id="backfill-zone" value={zone} onChange={setZone} label={t.top.zone} short />
+          {start !== null && (
+            <p className="hint">
+              {say(words.inUtc, {
+                from: f.whole(Date.parse(start), 'UTC'),
+                until: end === null ? t.time.now : f.whole(Date.parse(end), 'UTC'),
+              })}
             </p>
           )}
         </div>

@@ -6,7 +6,7 @@ import { useI18n } from '../../i18n'
 import { offsetName } from '../../i18n/format'
 import { scheduleWords } from '../../schedule/words'
 import { KeyValue, ProblemNote, Section, Skeleton, Status, Strip, Time } from '../../ui'
-import { expressionOf, scheduleOf } from '../jobs/columns'
+import { expressionOf, scheduleOf } from '../jobs/schedule'
 import { fullName } from '../task/shards'
 import { RunTimeChart } from './RunTimeChart'
 

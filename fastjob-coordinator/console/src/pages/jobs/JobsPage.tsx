@@ -99,6 +99,13 @@ export default function JobsPage() {
           placeholder={t.jobs.search}
           label={t.jobs.searchLabel}
         />
+        <Button
+          className="only-s"
+          icon="check"
+          label={t.act.select}
+          aria-pressed={selection.picking}
+          onClick={() => (selection.picking ? selection.clear() : selection.setPicking(true))}
+        />
         <Menu label={t.jobs.order.label} entries={[{ head: t.jobs.order.label }, ...orders]}>
           <Button className="hide-s" iconEnd="down">
             {t.jobs.order[own.order ?? 'name']}

@@ -1,28 +1,15 @@
 /** The columns of the list of jobs. */
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useMemo } from 'react'
-import type { JobView, ScheduleDraft } from '../../api/types'
+import type { JobView } from '../../api/types'
 import { type I18n, useI18n } from '../../i18n'
 import { scheduleWords } from '../../schedule/words'
 import { Button, type Column, cx, Menu, Status, Strip, Switch, Time, useNow } from '../../ui'
 import { fullName } from '../task/shards'
+import { expressionOf, scheduleOf } from './schedule'
 import type { JobActions } from './useJobActions'
 
 const dim = (job: JobView) => (job.enabled === false ? 'grey' : undefined)
-
-export const scheduleOf = (job: Pick<JobView, 'schedule'>): ScheduleDraft | null =>
-  typeof job.schedule === 'object' && job.schedule !== null ? job.schedule : null
-
-/** The expression as it is written. */
-export function expressionOf(job: Pick<JobView, 'schedule'>): string {
-  const schedule = scheduleOf(job)
-  if (!schedule) return 'none'
-  const zone = schedule.zone ? ` · ${schedule.zone.split('/').pop()?.replace(/_/g, ' ') ?? ''}` : ''
-  if (schedule.cron) return `${schedule.cron}${zone}`
-  if (schedule.fixed_rate) return `fixed_rate ${schedule.fixed_rate}`
-  if (schedule.fixed_delay) return `fixed_delay ${schedule.fixed_delay}`
-  return schedule.once ? `once${zone}` : 'none'
-}
 
 export function useJobColumns({ start, setEnabled, menu }: JobActions): Column<JobView>[] {
   const i18n = useI18n()

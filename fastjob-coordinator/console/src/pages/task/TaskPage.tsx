@@ -3,10 +3,9 @@ import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { lazy, type ReactNode, Suspense, useMemo, useState } from 'react'
 import { ApiError } from '../../api/client'
 import { useLiveTasks } from '../../api/live'
-import { actions, itemsOf, useAction, useJob, useTask, useTasks } from '../../api/queries'
+import { actions, useAction, useJob, useTask } from '../../api/queries'
 import type { TaskView } from '../../api/types'
 import { useI18n } from '../../i18n'
-import { useKeys } from '../../lib/keys'
 import {
   Banner,
   Button,
@@ -32,6 +31,7 @@ import { LogPanel } from './log/LogPanel'
 import { Progress } from './Progress'
 import { TASK_TABS, type TaskTab } from './search'
 import { fullName, isOpen, type Shard, shardsOf, shardToShow } from './shards'
+import { useNeighbours } from './useNeighbours'
 import { useTaskActions } from './useTaskActions'
 
 const StartDialog = lazy(() =>
@@ -362,17 +362,4 @@ function LogPickers({ shards, several, shard, attempt, onPick }: PickerProps) {
       )}
     </>
   )
-}
-
-/** `j` and `k` go to the next older and newer task of the same job. */
-function useNeighbours(task: TaskView): void {
-  const navigate = useNavigate()
-  const list = useTasks({ job: fullName(task) })
-  const ids = itemsOf(list.data).map((one) => one.id)
-  const place = ids.indexOf(task.id)
-  const move = (by: number) => {
-    const next = place < 0 ? undefined : ids[place + by]
-    if (next !== undefined) void navigate({ to: '/tasks/$task', params: { task: String(next) }, search: {} })
-  }
-  useKeys({ j: () => move(1), k: () => move(-1) })
 }

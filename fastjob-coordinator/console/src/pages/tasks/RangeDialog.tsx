@@ -1,35 +1,33 @@
-/** A range of time between two instants of the shown zone. */
+/** A range of time between two instants, in a zone that is shown and can be changed. */
 import { useState } from 'react'
 import { useI18n } from '../../i18n'
+import { ZoneSelect } from '../../schedule/ZoneSelect'
+import { toInstant, toLocal } from '../../schedule/zone'
 import { Button, Dialog } from '../../ui'
 
 interface Props {
   since: string | undefined
   until: string | undefined
+  /** The zone of the job, if the tasks are those of one. */
+  zone: string | undefined
   onApply: (since: string | undefined, until: string | undefined) => void
   onClose: () => void
 }
 
-/** An instant as `datetime-local` wants it, in the browser's zone. */
-function local(instant: string | undefined): string {
-  if (!instant) return ''
-  const at = new Date(instant)
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
-}
-
-export function RangeDialog({ since, until, onApply, onClose }: Props) {
-  const { t } = useI18n()
+export function RangeDialog({ since, until, zone: first, onApply, onClose }: Props) {
+  const { t, f } = useI18n()
   const words = t.tasks.range
-  const [from, setFrom] = useState(local(since))
-  const [to, setTo] = useState(local(until))
-  const wrong = from !== '' && to !== '' && from >= to
-  const instant = (text: string) => (text === '' ? undefined : new Date(text).toISOString())
+  const [zone, setZone] = useState(() => first ?? f.zone(undefined))
+  const [from, setFrom] = useState(() => toLocal(since ?? '', zone))
+  const [to, setTo] = useState(() => toLocal(until ?? '', zone))
+  const [start, end] = [toInstant(from, zone) ?? undefined, toInstant(to, zone) ?? undefined]
+  const wrong = start !== undefined && end !== undefined && start >= end
   return (
     <Dialog
       title={words.title}
       onClose={onClose}
       onSubmit={() => {
-        if (!wrong) onApply(instant(from), instant(to))
+        if (!wrong) onApply(start, end)
       }}
       foot={
         <>
@@ -46,6 +44,8 @@ export function RangeDialog({ since, until, onApply, onClose }: Props) {
           id="range-from"
           className="in"
           type="datetime-local"
+          step="1"
+          data-autofocus
           value={from}
           onChange={(event) => setFrom(event.target.value)}
         />
@@ -57,6 +57,7 @@ export function RangeDialog({ since, until, onApply, onClose }: Props) {
             id="range-to"
             className="in"
             type="datetime-local"
+            step="1"
             value={to}
             onChange={(event) => setTo(event.target.value)}
             aria-invalid={wrong}
@@ -67,6 +68,10 @@ export function RangeDialog({ since, until, onApply, onClose }: Props) {
             </p>
           )}
         </div>
+      </div>
+      <div className="f">
+        <label htmlFor="range-zone">{t.top.zone}</label>
+        <ZoneSelect id="range-zone" value={zone} onChange={setZone} label={t.top.zone} short />
       </div>
     </Dialog>
   )

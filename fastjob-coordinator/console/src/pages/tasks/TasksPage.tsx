@@ -2,7 +2,7 @@
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useEffect, useMemo, useState } from 'react'
 import { live, useHold, useLivePart } from '../../api/live'
-import { itemsOf, useExecutors, useJobs, useServices, useTasks } from '../../api/queries'
+import { itemsOf, useExecutors, useJob, useJobs, useServices, useTasks } from '../../api/queries'
 import type { TaskView } from '../../api/types'
 import { useI18n } from '../../i18n'
 import { local } from '../../lib/store'
@@ -19,6 +19,7 @@ import {
   TokenSearch,
   useSelection,
 } from '../../ui'
+import { scheduleOf } from '../jobs/schedule'
 import { fullName } from '../task/shards'
 import { useTaskActions } from '../task/useTaskActions'
 import { BulkDialog } from './BulkDialog'
@@ -67,6 +68,9 @@ export default function TasksPage() {
   const shown = useMemo(() => new Set(COLUMNS.filter((id) => !hidden.includes(id))), [hidden])
   const { peek, panel } = useTaskPeek(rows)
   const columns = useTaskColumns(usual, shown, act, search.job !== undefined, peek)
+
+  const ofJob = useJob(search.job ?? '', 0, { enabled: search.job?.includes('.') ?? false })
+  const zone = ofJob.data && scheduleOf(ofJob.data.data)?.zone
 
   const keys = useTokenKeys()
   const names = keys.map((one) => one.key)
@@ -140,6 +144,13 @@ export default function TasksPage() {
             onChange={apply}
             placeholder={t.tasks.search}
             label={t.tasks.searchLabel}
+          />
+          <Button
+            className="only-s"
+            icon="check"
+            label={t.act.select}
+            aria-pressed={selection.picking}
+            onClick={() => (selection.picking ? selection.clear() : selection.setPicking(true))}
           />
           <Button className="only-s" icon="filter" label={t.act.filters} onClick={() => setSheet(true)} />
           <Menu
@@ -226,9 +237,7 @@ export default function TasksPage() {
             {t.tasks.bulk.again}
           </Button>
           {list.hasNextPage && !selection.matching && (
-            <Button className="hide-s" onClick={() => selection.setMatching(true)}>
-              {t.tasks.bulk.allMatching}
-            </Button>
+            <Button onClick={() => selection.setMatching(true)}>{t.tasks.bulk.allMatching}</Button>
           )}
         </BulkBar>
       </section>
@@ -244,6 +253,7 @@ export default function TasksPage() {
         <RangeDialog
           since={filter.since}
           until={filter.until}
+          zone={zone}
           onClose={() => setRange(false)}
           onApply={(since, until) => {
             setRange(false)

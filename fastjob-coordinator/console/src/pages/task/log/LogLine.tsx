@@ -1,10 +1,13 @@
 /** One line of a log: text only, whatever it holds. */
-import { type CSSProperties, memo, type Ref } from 'react'
+import { type CSSProperties, memo, type Ref, useState } from 'react'
 import { useI18n } from '../../../i18n'
 import { cx } from '../../../ui'
 import { plain, type Run, runs } from './ansi'
 import type { Line } from './lines'
 import type { Matcher, Range } from './search'
+
+/** Characters of a line that are drawn before somebody asks for all. */
+const CUT = 4_000
 
 interface Props {
   line: Line
@@ -31,6 +34,9 @@ export const LogLine = memo(function LogLine({
   ref,
 }: Props) {
   const { t, f, say } = useI18n()
+  const [whole, setWhole] = useState(false)
+  // A line of a megabyte takes a second to lay out; few people read it.
+  const text = whole || line.text.length <= CUT + CUT / 4 ? line.text : line.text.slice(0, CUT)
   const time =
     line.at === null
       ? ''
@@ -52,7 +58,17 @@ export const LogLine = memo(function LogLine({
       </span>
       <span>{time}</span>
       <span>{line.level ?? ''}</span>
-      <span>{marks(runs(line.text), find ? find(plain(line.text)) : [])}</span>
+      <span>
+        {marks(runs(text), find ? find(plain(text)) : [])}
+        {text !== line.text && (
+          <>
+            …{' '}
+            <button type="button" className="link" onClick={() => setWhole(true)}>
+              {say(t.task.log.showLine, { n: line.text.length })}
+            </button>
+          </>
+        )}
+      </span>
     </div>
   )
 })
