@@ -1,26 +1,58 @@
 import type { ReactNode } from 'react'
 import { ApiError, isUnknownCall } from '../api/client'
 import { type I18n, useI18n } from '../i18n'
+import { kindWords, translated } from '../i18n/server'
 import { Button } from './Button'
 import { Icon } from './Icon'
 
-/** The words of an error: the coordinator's own, as they came. */
-export function problemWords(error: unknown, t: I18n['t']): { title: string; detail: string } {
+export interface ProblemWords {
+  title: string
+  detail: string
+  /** The coordinator's own words, where `detail` is a translation of them. */
+  original?: string
+}
+
+/** The words of an error: the coordinator's own, in English as they came, else translated with the original. */
+export function problemWords(error: unknown, { t, language }: Pick<I18n, 't' | 'language'>): ProblemWords {
   if (error instanceof ApiError) {
     if (error.status === 0) return { title: t.problem.network, detail: t.problem.networkDetail }
     if (isUnknownCall(error)) return { title: t.problem.missing, detail: t.problem.missingDetail }
-    return { title: error.title || `HTTP ${error.status}`, detail: error.detail }
+    const own = { title: error.title || `HTTP ${error.status}`, detail: error.detail }
+    if (language === 'en') return own
+    const kind = kindWords(error.kind, t)
+    const detail = translated(error.detail, t) ?? kind?.detail
+    if (detail === undefined) return own
+    return {
+      title: kind?.title ?? own.title,
+      detail,
+      // The fields below repeat what the detail of an invalid request says.
+      ...(own.detail && error.fields.length === 0 && { original: own.detail }),
+    }
   }
   return { title: t.problem.title, detail: error instanceof Error ? error.message : String(error) }
 }
 
+/** The coordinator's own words below their translation. */
+function Original({ text }: { text: string | undefined }) {
+  const { t } = useI18n()
+  if (!text) return null
+  return (
+    <small className="original grey" lang="en">
+      <span className="sr">{t.server.original}: </span>
+      {text}
+    </small>
+  )
+}
+
 function Fields({ error }: { error: unknown }) {
+  const { t, language } = useI18n()
   if (!(error instanceof ApiError) || error.fields.length === 0) return null
   return (
     <ul className="fields">
       {error.fields.map((one) => (
         <li key={one.field + one.message}>
-          {one.field && <code>{one.field}</code>} {one.message}
+          {one.field && <code>{one.field}</code>}{' '}
+          {(language !== 'en' && translated(one.message, t)) || one.message}
         </li>
       ))}
     </ul>
@@ -39,14 +71,16 @@ export function ErrorCard({
   children?: ReactNode
   actions?: ReactNode
 }) {
-  const { t } = useI18n()
-  const { title, detail } = problemWords(error, t)
+  const i18n = useI18n()
+  const { t } = i18n
+  const { title, detail, original } = problemWords(error, i18n)
   return (
     <div className="err" role="alert">
       <Icon name="s-bad" className="bad" />
       <div>
         <h2>{title}</h2>
         {detail && <p>{detail}</p>}
+        <Original text={original} />
         <Fields error={error} />
         {children}
       </div>
@@ -60,14 +94,16 @@ export function ErrorCard({
 
 /** The same in one line, for dialogs and small parts. */
 export function ProblemNote({ error, retry }: { error: unknown; retry?: () => void }) {
-  const { t } = useI18n()
-  const { title, detail } = problemWords(error, t)
+  const i18n = useI18n()
+  const { t } = i18n
+  const { title, detail, original } = problemWords(error, i18n)
   const quiet = isUnknownCall(error)
   return (
     <div className={quiet ? 'note quiet' : 'note'} role={quiet ? 'note' : 'alert'}>
       <Icon name={quiet ? 'info' : 's-bad'} className={quiet ? 'grey' : 'bad'} />
       <div>
         {quiet ? title : detail || title}
+        {!quiet && <Original text={original} />}
         <Fields error={error} />
       </div>
       {retry && !quiet && (

@@ -9,6 +9,7 @@ import { handlers } from './handlers'
 import { job } from './job'
 import { jobs } from './jobs'
 import { overview } from './overview'
+import { server } from './server'
 import { settings } from './settings'
 import { task } from './task'
 import { tasks } from './tasks'
@@ -25,6 +26,7 @@ export const zh: Dictionary = {
   job,
   jobs,
   overview,
+  server,
   settings,
   task,
   tasks,

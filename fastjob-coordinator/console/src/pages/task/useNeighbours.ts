@@ -5,23 +5,11 @@ import { get } from '../../api/client'
 import type { Page, TaskView } from '../../api/types'
 import { useKeys } from '../../lib/keys'
 import { toast } from '../../ui'
+import { behind } from './neighbours'
 import { fullName } from './shards'
 
 /** Tasks around the present one that are read at once: several may have been created at the same instant. */
 const AROUND = 50
-
-type Place = Pick<TaskView, 'id' | 'created_at'>
-
-/** The one behind the task in a list that begins at its instant: the next that was not listed before it. */
-export function behind(list: readonly Place[], task: Place, older: boolean): Place | undefined {
-  const at = list.findIndex((one) => one.id === task.id)
-  if (at >= 0) return list[at + 1]
-  const limit = Date.parse(task.created_at)
-  return list.find((one) => {
-    const created = Date.parse(one.created_at)
-    return older ? created < limit : created > limit
-  })
-}
 
 export function useNeighbours(task: TaskView): void {
   const navigate = useNavigate()

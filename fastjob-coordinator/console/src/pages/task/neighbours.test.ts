@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { behind } from './useNeighbours'
+import { behind } from './neighbours'
 
 const at = (id: number, second: number) => ({
   id,

@@ -1,0 +1,60 @@
+/** Messages of the coordinator: English is what it writes itself. See `i18n/server.ts`. */
+export const server = {
+  original: 'Original message',
+  kinds: {
+    unreadable: { title: 'Unreadable request', detail: 'The request cannot be read.' },
+    unauthorized: { title: 'Token needed', detail: 'Sign in with the token.' },
+    wrong_token: { title: 'Wrong token', detail: 'Sign in with the right token.' },
+    forbidden: { title: 'Not allowed', detail: 'This is not allowed.' },
+    not_found: { title: 'Not found', detail: 'It does not exist, or no longer.' },
+    conflict: { title: 'Conflict', detail: 'This is not possible in its present state.' },
+    ambiguous_name: { title: 'Ambiguous name', detail: 'Several services have a job of this name.' },
+    precondition_failed: {
+      title: 'Changed meanwhile',
+      detail: 'It was changed by somebody else since it was read.',
+    },
+    too_large: { title: 'Body too long', detail: 'The request is too long.' },
+    too_slow: { title: 'Request too slow', detail: 'The request took too long to arrive.' },
+    invalid: { title: 'Invalid request', detail: 'Some fields are not valid.' },
+    over_quota: {
+      title: 'Quota reached',
+      detail: 'The coordinator has as many open tasks as it accepts. Try again later.',
+    },
+    internal: { title: 'Internal error', detail: 'That is a bug of the coordinator; its log says more.' },
+    store_failed: {
+      title: 'The store failed',
+      detail: 'The result of the request is unknown. The log of the coordinator says more.',
+    },
+    unavailable: { title: 'Unavailable', detail: 'This is not possible at the moment. Try again.' },
+  },
+  says: {
+    noJob: 'no job is named `{a}`',
+    noTask: 'there is no task {a}',
+    noRevision: '`{a}` has no revision {b}, or it is no longer kept: the last {c} are',
+    unreadable:
+      'another release has saved revision {a} of `{b}`, and this one cannot read it: use that release',
+    noAttempt: 'task {a} has no attempt {b}',
+    noSilence: 'there is no silence {a}, or it has expired',
+    silences: 'there are already {a} silences',
+    exists: 'a job named `{a}` already exists',
+    noChild: 'its child `{a}` does not exist: save it first',
+    isChild: 'it is a child of {a}: remove it from their children first',
+    changed: '`{a}` was changed at the same time: try again',
+    stale:
+      '`{a}` was changed since it was read: it is at revision {b} now; read it again, and repeat the change',
+    goneMeanwhile: 'there is no job `{a}`, or no longer: nothing was changed',
+    noCode: 'no executor has declared `{a}` in its code',
+    tooLate: 'its only fire, {a}, is in the past, so it would never fire',
+    jobDeleted: 'the job of task {a} was deleted, so it cannot run again',
+    lookAgain: 'it is unknown whether a task was already started with this key: try again',
+    otherParam: 'the key `{a}` has started task {b} with another param: use another key for another task',
+    notEnded:
+      'task {a} has not ended, and only a task that has ended runs again: wait for its end, or stop it first',
+    noneFailed: 'task {a} has succeeded: none of its shards failed',
+    moved: 'another node now acts on it',
+    unknownField: 'unknown field `{a}`, expected {b}',
+    expected: 'found {a}, expected {b}',
+    outOfBounds: '{a} is out of bounds, {b} to {c} are allowed',
+    later: 'it must be later than from',
+  },
+}
