@@ -6,6 +6,7 @@ import { useExecutors } from '../api/queries'
 import type { ExecutorView, JobView, Page } from '../api/types'
 import { useI18n } from '../i18n'
 import { Icon, type IconName, paths, Status, StatusIcon, useGo } from '../ui'
+import { useReturnFocus } from '../ui/focus'
 import { places, settingsPlace } from './places'
 import { nextLanguage, nextTheme } from './Top'
 
@@ -54,6 +55,7 @@ function useJobsForPalette(text: string) {
 /** Finds jobs, tasks by number, executors, actions and pages, in both languages. Things first, then what can be
  * done with the chosen one, then places. */
 export function Palette({ onClose }: { onClose: () => void }) {
+  useReturnFocus()
   const { t, f, say } = useI18n()
   const go = useGo()
   const id = useId()
@@ -217,6 +219,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
     <Modal.Root
       opened
       onClose={onClose}
+      returnFocus={false}
       unstyled
       lockScroll={false}
       transitionProps={{ duration: 0 }}

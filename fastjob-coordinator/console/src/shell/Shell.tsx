@@ -1,5 +1,5 @@
-import { Outlet, useRouterState } from '@tanstack/react-router'
-import { lazy, Suspense, useEffect, useRef } from 'react'
+import { Outlet, useRouter, useRouterState } from '@tanstack/react-router'
+import { lazy, type RefObject, Suspense, useEffect, useRef } from 'react'
 import { useOverview } from '../api/queries'
 import { useI18n } from '../i18n'
 import { useKeys, usePrefix } from '../lib/keys'
@@ -39,9 +39,14 @@ export function Shell() {
   }, [])
   const current = [...places, settingsPlace].find(({ id }) => path.startsWith(`/${id}`))?.id
   useEffect(() => {
+    // `/jobs/billing.mail` is also named after the job.
+    const thing = /^\/[a-z]+\/([^/]+)/.exec(path)?.[1]
     const name = current && t.nav[current]
-    document.title = name ? `${name} · ${t.app}` : t.app
-  }, [current, t])
+    document.title = [thing && thing !== 'new' ? decodeURIComponent(thing) : '', name, t.app]
+      .filter(Boolean)
+      .join(' · ')
+  }, [path, current, t])
+  usePageFocus(main)
 
   const abandoned = (data?.attention ?? []).reduce(
     (sum, one) => sum + (one.kind === 'alarm_given_up' ? one.count : 0),
@@ -94,5 +99,21 @@ export function Shell() {
       {shown === 'keys' && <Shortcuts onClose={() => sheet.set(null)} />}
       <Toasts />
     </div>
+  )
+}
+
+/** Another page takes the focus if what had it is gone: keys and screen readers go on in the content. */
+function usePageFocus(main: RefObject<HTMLElement | null>) {
+  const router = useRouter()
+  useEffect(
+    () =>
+      router.subscribe('onRendered', ({ pathChanged }) => {
+        if (!pathChanged) return
+        // After fields that take the focus themselves.
+        requestAnimationFrame(() => {
+          if (document.activeElement === document.body) main.current?.focus({ preventScroll: true })
+        })
+      }),
+    [router, main],
   )
 }

@@ -28,6 +28,30 @@ export function Shortcuts({ onClose }: { onClose: () => void }) {
         [['Esc'], t.keys.clear],
       ],
     ],
+    [
+      t.keys.job,
+      [
+        [['s'], t.keys.startIt],
+        [['e'], t.keys.edit],
+      ],
+    ],
+    [
+      t.keys.task,
+      [
+        [['s'], t.keys.stopIt],
+        [['r'], t.keys.again],
+        [['e'], t.keys.editJob],
+        [['j'], t.keys.older],
+        [['k'], t.keys.newer],
+      ],
+    ],
+    [
+      t.keys.form,
+      [
+        [['Ctrl', 'S'], t.keys.save],
+        [['Ctrl', '↵'], t.keys.submit],
+      ],
+    ],
     [t.keys.go, [...places, settingsPlace].map(({ id, key }) => [['g', key], t.nav[id]])],
   ]
   return (

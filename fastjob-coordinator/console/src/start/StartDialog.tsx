@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useId, useState } from 'react'
+import { useId, useState } from 'react'
 import { ApiError } from '../api/client'
 import { actions, useAction, useExecutors, useJob } from '../api/queries'
 import type { JobView, Json, TaskView } from '../api/types'
@@ -128,12 +128,6 @@ function Ready({ view, onClose, param, rerun }: Omit<StartDialogProps, 'job'> & 
     }
   }
 
-  const keys = (event: KeyboardEvent) => {
-    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault()
-      void submit()
-    }
-  }
   const up = executors.data?.items.filter(
     (one) => one.service === view.service && one.connected && !one.leaving,
   )
@@ -166,8 +160,7 @@ function Ready({ view, onClose, param, rerun }: Omit<StartDialogProps, 'job'> & 
         </>
       }
     >
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: Ctrl+Enter is a shortcut of the button below. */}
-      <div className="start" onKeyDown={keys} lang={language === 'zh' ? 'zh-CN' : 'en'}>
+      <div className="start" lang={language === 'zh' ? 'zh-CN' : 'en'}>
         <p className="grey">
           {up &&
             (up.length === 0

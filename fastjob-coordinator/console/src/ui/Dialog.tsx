@@ -3,6 +3,7 @@ import { type FormEvent, type ReactNode, useState } from 'react'
 import { useI18n } from '../i18n'
 import { Button } from './Button'
 import { cx } from './cx'
+import { useReturnFocus } from './focus'
 import { ProblemNote } from './Problem'
 
 /** A dialog. Focus stays inside, Escape closes it, and the focus returns to where it was. */
@@ -22,6 +23,7 @@ export function Dialog({
   wide?: boolean
   onSubmit?: () => void
 }) {
+  useReturnFocus()
   const inside = (
     <>
       <Modal.Title>{title}</Modal.Title>
@@ -33,6 +35,7 @@ export function Dialog({
     <Modal.Root
       opened
       onClose={onClose}
+      returnFocus={false}
       unstyled
       lockScroll={false}
       transitionProps={{ duration: 0 }}
@@ -44,6 +47,12 @@ export function Dialog({
           <form
             noValidate
             onSubmit={(event: FormEvent) => {
+              event.preventDefault()
+              onSubmit()
+            }}
+            onKeyDown={(event) => {
+              // From any field, also one of several lines.
+              if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return
               event.preventDefault()
               onSubmit()
             }}

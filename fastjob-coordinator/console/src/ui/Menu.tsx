@@ -2,6 +2,7 @@ import { Menu as Base } from '@mantine/core'
 import { type ReactElement, type ReactNode, useState } from 'react'
 import { useHold } from '../api/live'
 import { cx } from './cx'
+import { anchor, restoreFocus } from './focus'
 import { Go } from './Go'
 import { Icon, type IconName } from './Icon'
 
@@ -41,7 +42,11 @@ export function Menu({
     <Base
       unstyled
       opened={open}
-      onChange={setOpen}
+      onChange={(now) => {
+        const from = now ? null : anchor()
+        setOpen(now)
+        if (!now) restoreFocus(from)
+      }}
       position={`bottom-${align}`}
       offset={4}
       transitionProps={{ duration: 0 }}

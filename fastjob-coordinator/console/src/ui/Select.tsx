@@ -53,6 +53,8 @@ export function Select({
     onDropdownClose: () => {
       setOpen(false)
       combobox.resetSelectedOption()
+      // The search field goes away with the focus.
+      if (searchable) combobox.focusTarget()
     },
   })
   const wanted = text.trim().toLowerCase()

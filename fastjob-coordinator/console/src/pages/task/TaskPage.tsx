@@ -1,11 +1,12 @@
 /** One task: what failed first, then the facts, the time line, and the log that follows while it runs. */
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
-import { lazy, type ReactNode, Suspense, useMemo, useState } from 'react'
+import { lazy, type ReactNode, Suspense, useEffect, useMemo, useRef, useState } from 'react'
 import { ApiError } from '../../api/client'
 import { useLiveTasks } from '../../api/live'
 import { actions, useAction, useJob, useTask } from '../../api/queries'
 import type { TaskView } from '../../api/types'
 import { useI18n } from '../../i18n'
+import { useKeys } from '../../lib/keys'
 import {
   Banner,
   Button,
@@ -87,6 +88,16 @@ function Loaded({ task }: { task: TaskView }) {
     document.getElementById('task-tabs')?.scrollIntoView({ block: 'start' })
   }
   useNeighbours(task)
+  useKeys({
+    s: () => open && task.state !== 'stopping' && act.stop(task),
+    r: () => !open && act.again(task),
+    e: () => void navigate({ to: '/jobs/$job/edit', params: { job: fullName(task) } }),
+  })
+  const acts = useRef<HTMLDivElement>(null)
+  // The button that stopped it gives way to another one, which takes over the focus.
+  useEffect(() => {
+    if (!open && document.activeElement === document.body) acts.current?.querySelector('button')?.focus()
+  }, [open])
 
   const failedShards =
     several && shards.some((one) => one.last.state === 'failed' || one.last.state === 'stopped')
@@ -144,7 +155,7 @@ function Loaded({ task }: { task: TaskView }) {
         <CopyButton text={String(task.id)} label={t.task.copyId}>
           <span className="mono">{task.id}</span>
         </CopyButton>
-        <div className="acts wide">
+        <div className="acts wide" ref={acts}>
           <span className="grey small hide-s">
             <Kbd>j</Kbd> <Kbd>k</Kbd> {t.task.nextPrevious}
           </span>
