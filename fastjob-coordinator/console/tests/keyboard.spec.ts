@@ -17,6 +17,7 @@ const words = {
     failed: 'Failed',
     more: 'More actions',
     edit: 'Edit the job',
+    section: 'Task',
     param: /^Parameter/,
     running: 'Running',
     follow: 'Follow',
@@ -40,6 +41,7 @@ const words = {
     failed: '失败',
     more: '更多操作',
     edit: '编辑任务',
+    section: '任务配置',
     param: /^任务参数/,
     running: '进行中',
     follow: '跟随',
@@ -55,7 +57,7 @@ const words = {
 
 /** Presses Tab until the control has the focus. */
 async function tabTo(page: Page, to: Locator, most = 60) {
-  await expect(to).toBeVisible()
+  await expect(to).toBeAttached()
   for (let count = 0; count < most; count += 1) {
     if (await to.evaluate((element) => element === document.activeElement)) return
     await page.keyboard.press('Tab')
@@ -159,6 +161,9 @@ for (const language of ['en', 'zh'] as const) {
       await expect(page).toHaveURL(/\/edit/)
       await expect(main.getByRole('button', { name: w.handler })).toBeVisible()
       await expectFocus(page)
+      // The form has sixty stops of the Tab key; the first ones lead to its sections.
+      await tabTo(page, page.getByRole('button', { name: w.section, exact: true }))
+      await page.keyboard.press('Enter')
       await choose(page, main.getByRole('button', { name: w.handler }), 'invoice-run')
       const param = main.getByRole('textbox', { name: w.param })
       await tabTo(page, param)

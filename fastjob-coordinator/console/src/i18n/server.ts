@@ -40,6 +40,8 @@ const PATTERNS: Record<Says, string> = {
   unknownField: `unknown field ${NAME}, expected (.+)`,
   expected: 'found (.+), expected (.+)',
   outOfBounds: '(\\S+) is out of bounds, (\\S+) to (\\S+) are allowed',
+  lastFailed: 'its last task failed',
+  lastFailedAnd: 'its last task failed, and (\\d+) within a day',
   later: 'it must be later than from',
 }
 const COMPILED = (Object.entries(PATTERNS) as [Says, string][]).map(

@@ -37,6 +37,7 @@ export const editor = {
     releaseDetail: 'The definition becomes what the code declares. What was changed here is lost.',
     released: '{job} follows its code again',
   },
+  jump: 'Go to a section',
   sections: { basics: 'Basics', schedule: 'Schedule', task: 'Task', advanced: 'Advanced', side: 'Preview' },
   fields: {
     name: 'Name',

@@ -55,6 +55,8 @@ export const server = {
     unknownField: 'unknown field `{a}`, expected {b}',
     expected: 'found {a}, expected {b}',
     outOfBounds: '{a} is out of bounds, {b} to {c} are allowed',
+    lastFailed: 'its last task failed',
+    lastFailedAnd: 'its last task failed, and {a} within a day',
     later: 'it must be later than from',
   },
 }

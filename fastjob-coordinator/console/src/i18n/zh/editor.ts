@@ -38,6 +38,7 @@ export const editor: Words<typeof en> = {
     releaseDetail: '配置将恢复为代码中的声明，此处的修改将丢失。',
     released: '{job} 重新跟随代码',
   },
+  jump: '跳到分组',
   sections: {
     basics: '基础配置',
     schedule: '调度配置',

@@ -23,7 +23,7 @@ export const overview: Words<typeof en> = {
     started: '已执行，调度记录 {task}',
   },
   why: {
-    failing: '失败：{message}',
+    failing: '{message}',
     no_executor: '等待执行器：{message}',
     late: '延迟：{message}',
     runs_long: '运行过久：{message}',

@@ -45,6 +45,8 @@ export const server: Words<typeof en> = {
     unknownField: '未知字段 {a}，应为 {b}。',
     expected: '值为 {a}，应为 {b}。',
     outOfBounds: '{a} 超出范围，应在 {b} 到 {c} 之间。',
+    lastFailed: '最近一次失败',
+    lastFailedAnd: '最近一次失败，一天内共 {a} 次',
     later: '结束时间必须晚于开始时间。',
   },
 }

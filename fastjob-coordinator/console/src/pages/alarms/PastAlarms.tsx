@@ -95,7 +95,10 @@ export function PastAlarms({ job, channel, text }: Props) {
       head: words.why,
       className: 'c-res',
       cell: (one) => {
-        const text = one.state === 'given_up' && one.last_error ? one.last_error : one.message || one.reason
+        const text =
+          one.state === 'given_up' && one.last_error
+            ? one.last_error
+            : one.message || one.reason || (kinds[one.kind] ?? one.kind)
         return <PeekText text={text} quiet={one.state !== 'given_up'} onPeek={() => peek(one)} />
       },
     },

@@ -33,7 +33,7 @@ export default function ClusterPage() {
       cell: (node) => (
         <>
           <span className="mono">{node.address}</span>{' '}
-          {node.answers && <span className="tag">{words.answers}</span>}
+          {node.answers && <span className="tag hide-s">{words.answers}</span>}
         </>
       ),
     },
@@ -53,7 +53,12 @@ export default function ClusterPage() {
       head: words.columns.partitions,
       width: 110,
       className: 'num c-use',
-      cell: (node) => f.n(node.partitions),
+      cell: (node) => (
+        <>
+          <span className="only-s grey">{words.columns.partitions}&nbsp;</span>
+          {f.n(node.partitions)}
+        </>
+      ),
     },
     {
       id: 'lease',

@@ -162,6 +162,13 @@ export function Editor({ initial, rest, loaded, copyOf, onReload }: Props) {
             void save()
           }}
         >
+          <nav className="ed-jump" aria-label={t.editor.jump}>
+            {(['schedule', 'task', 'advanced'] as const).map((section) => (
+              <button key={section} type="button" className="skip btn main" onClick={() => jumpTo(section)}>
+                {t.editor.sections[section]}
+              </button>
+            ))}
+          </nav>
           <Basics />
           <ScheduleSection />
           <TaskSection />
@@ -203,6 +210,16 @@ export function Editor({ initial, rest, loaded, copyOf, onReload }: Props) {
   function existsText(): string {
     return say(t.editor.exists, { service: form.service.trim() || 'default' })
   }
+}
+
+/** To the first control of a section: a form of sixty stops of the Tab key has to be crossed otherwise. */
+function jumpTo(section: string): void {
+  const head = document.getElementById(`s-${section}`)
+  const control = head?.parentElement?.querySelector<HTMLElement>(
+    'input, button, select, textarea, [tabindex="0"]',
+  )
+  control?.focus()
+  head?.scrollIntoView({ block: 'start' })
 }
 
 const rootOf = (field: string) => field.replace(/[[.].*$/, '')

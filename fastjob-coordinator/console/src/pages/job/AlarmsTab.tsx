@@ -75,7 +75,7 @@ export function AlarmsTab({ job }: { job: JobView }) {
         ) : alarms.length === 0 ? (
           <p className="grey">{words.noPast}</p>
         ) : (
-          <ul className="outcomes">
+          <ul className="outcomes alarms">
             {alarms.slice(0, SHOWN).map((alarm) => (
               <li key={alarm.id}>
                 <Status state={alarm.state} />

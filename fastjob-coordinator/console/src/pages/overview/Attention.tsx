@@ -3,6 +3,7 @@ import { isUnknownCall } from '../../api/client'
 import { actions, useAction, type useOverview } from '../../api/queries'
 import type { Attention as Item } from '../../api/types'
 import { useI18n } from '../../i18n'
+import { translated } from '../../i18n/server'
 import {
   Button,
   Confirm,
@@ -69,9 +70,10 @@ export function Attention({ query }: { query: ReturnType<typeof useOverview> }) 
 }
 
 function Line({ item }: { item: Item }) {
-  const { t, say } = useI18n()
+  const { t, say, language } = useI18n()
   const why = (t.overview.why as Record<string, string>)[item.kind] ?? '{message}'
-  const words = say(why, { message: item.message })
+  const known = language === 'en' ? null : translated(item.message, t)
+  const words = say(why, { message: known ?? item.message })
   const name = jobOf(item) ?? item.executor ?? item.service ?? item.kind
   const beside =
     item.kind === 'alarm_given_up' && !item.job

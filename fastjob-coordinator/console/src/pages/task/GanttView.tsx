@@ -43,7 +43,7 @@ export function GanttView({ shards, several, open, zone, onPick }: Props) {
       <div className="g axis-r">
         <h2>{several ? t.task.gantt.shards : t.task.gantt.attempts}</h2>
         <div className="axis" aria-hidden="true">
-          {axis.ticks.map((one, index) => (
+          {apart(axis.ticks).map((one, index) => (
             <span key={one.at} className={index === 0 ? 's0' : 'h'} style={{ left: `${one.x}%` }}>
               {tick(one.at)}
             </span>
@@ -66,6 +66,17 @@ export function GanttView({ shards, several, open, zone, onPick }: Props) {
       )}
     </section>
   )
+}
+
+/** Ticks whose labels, of at most twelve characters, do not lie over each other. */
+function apart<Tick extends { x: number }>(ticks: readonly Tick[]): Tick[] {
+  const kept: Tick[] = []
+  for (const one of ticks) {
+    const last = kept[kept.length - 1]
+    // The label of the first tick begins at it; those of the others are centred.
+    if (!last || one.x - last.x >= (kept.length === 1 ? 16 : 11)) kept.push(one)
+  }
+  return kept
 }
 
 interface RowProps {

@@ -12,11 +12,13 @@ import {
   Button,
   CopyButton,
   ErrorCard,
+  Go,
   JsonView,
   Kbd,
   Menu,
   type MenuEntry,
   PageSkeleton,
+  paths,
   SplitButton,
   Status,
   StatusIcon,
@@ -178,7 +180,18 @@ function Loaded({ task }: { task: TaskView }) {
           </Menu>
         </div>
       </div>
-      <FailCard task={task} shards={shards} onLog={showLog} />
+      <FailCard
+        task={task}
+        shards={shards}
+        onLog={showLog}
+        actions={
+          definition && (
+            <Go className="btn s" to={`${paths.job(fullName(task))}/edit`}>
+              {t.task.act.edit}
+            </Go>
+          )
+        }
+      />
       {waits && (
         <section className="sec tight">
           <p className="st wait">
