@@ -92,34 +92,43 @@ function Panel({ peeked, onClose, onMove, first, last }: PanelProps) {
       classNames={{ inner: 'over-l peek-l', content: 'peek', overlay: 'veil thin' }}
     >
       <Modal.Overlay />
-      <Modal.Content onKeyDown={keys}>
-        <header>
-          <Modal.Title>{peeked.title}</Modal.Title>
-          <Button look="bare" icon="up" label={t.peek.previous} disabled={first} onClick={() => onMove(-1)} />
-          <Button look="bare" icon="down" label={t.peek.next} disabled={last} onClick={() => onMove(1)} />
-          <Button look="bare" icon="x" label={t.act.close} onClick={onClose} />
-        </header>
-        <Modal.Body>
-          {peeked.facts && <p className="peek-facts grey">{peeked.facts}</p>}
-          {peeked.parts.length === 0 && <p className="grey">{t.peek.nothing}</p>}
-          {peeked.parts.map((part, index) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a row keep their order.
-            <section key={index}>
-              <div className="peek-h">
-                <h3 className={cx(part.bad && 'bad')}>{part.head}</h3>
-                <CopyButton text={part.text} />
-              </div>
-              <pre tabIndex={0}>{part.text}</pre>
-            </section>
-          ))}
-        </Modal.Body>
-        {peeked.to && (
-          <footer>
-            <Go className="btn main" to={peeked.to} data-autofocus>
-              {peeked.toLabel}
-            </Go>
-          </footer>
-        )}
+      <Modal.Content>
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: its keys are those of the list behind it. */}
+        <div className="peek-in" onKeyDown={keys}>
+          <header>
+            <Modal.Title>{peeked.title}</Modal.Title>
+            <Button
+              look="bare"
+              icon="up"
+              label={t.peek.previous}
+              disabled={first}
+              onClick={() => onMove(-1)}
+            />
+            <Button look="bare" icon="down" label={t.peek.next} disabled={last} onClick={() => onMove(1)} />
+            <Button look="bare" icon="x" label={t.act.close} onClick={onClose} />
+          </header>
+          <Modal.Body>
+            {peeked.facts && <p className="peek-facts grey">{peeked.facts}</p>}
+            {peeked.parts.length === 0 && <p className="grey">{t.peek.nothing}</p>}
+            {peeked.parts.map((part, index) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a row keep their order.
+              <section key={index}>
+                <div className="peek-h">
+                  <h3 className={cx(part.bad && 'bad')}>{part.head}</h3>
+                  <CopyButton text={part.text} />
+                </div>
+                <pre tabIndex={0}>{part.text}</pre>
+              </section>
+            ))}
+          </Modal.Body>
+          {peeked.to && (
+            <footer>
+              <Go className="btn main" to={peeked.to} data-autofocus>
+                {peeked.toLabel}
+              </Go>
+            </footer>
+          )}
+        </div>
       </Modal.Content>
     </Modal.Root>
   )
