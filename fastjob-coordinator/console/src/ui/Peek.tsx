@@ -104,7 +104,14 @@ function Panel({ peeked, onClose, onMove, first, last }: PanelProps) {
               disabled={first}
               onClick={() => onMove(-1)}
             />
-            <Button look="bare" icon="up" className="flip" label={t.peek.next} disabled={last} onClick={() => onMove(1)} />
+            <Button
+              look="bare"
+              icon="up"
+              className="flip"
+              label={t.peek.next}
+              disabled={last}
+              onClick={() => onMove(1)}
+            />
             <Button look="bare" icon="x" label={t.act.close} onClick={onClose} />
           </header>
           <Modal.Body>

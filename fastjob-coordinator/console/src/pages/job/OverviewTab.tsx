@@ -135,7 +135,7 @@ function NextFires({ job }: { job: JobView }) {
       ) : (
         <>
           {job.enabled === false && <p className="wait">{t.job.disabledFires}</p>}
-          <ol className="fires">
+          <ol className="fires of-job">
             {list.map((at, index) => {
               // A change of the zone's offset between two fires: summer time begins or ends.
               const before = list[index - 1]
