@@ -15,6 +15,7 @@ pub(super) const FILES: &[(&str, &[u8])] = &[
     ("TaskPage.js", include_bytes!("../../console/dist/TaskPage.js")),
     ("TasksPage.js", include_bytes!("../../console/dist/TasksPage.js")),
     ("TimetablePage.js", include_bytes!("../../console/dist/TimetablePage.js")),
+    ("boot.js", include_bytes!("../../console/dist/boot.js")),
     ("executors.js", include_bytes!("../../console/dist/executors.js")),
     ("favicon.svg", include_bytes!("../../console/dist/favicon.svg")),
     ("index.html", include_bytes!("../../console/dist/index.html")),

@@ -103,7 +103,7 @@ export interface paths {
         put?: never;
         /**
          * Start past fires of a job
-         * @description Repeated over the same range, it starts nothing twice unless `again` is set.
+         * @description Repeated over the same range, it starts nothing twice unless `again` is set. With a `key`, each fire is started once for that key.
          */
         post: operations["backfillJob"];
         delete?: never;
@@ -1024,6 +1024,8 @@ export interface components {
             max?: number | null;
             /** @description Also starts fires that were backfilled before. If `false`, repeating a request starts nothing twice, as long as the tasks are retained. */
             again?: boolean;
+            /** @description A key of the caller, as for a start: each fire is started once for each key, also if it was backfilled before. Not with `again`: another key is another backfill. */
+            key?: string | null;
         };
         /** @description The tasks of past fires. */
         Backfilled: {
@@ -2072,7 +2074,7 @@ export interface components {
         OpenTasks: {
             /**
              * Format: int64
-             * @description Tasks that wait; `null` if it is not known, because a service has too many.
+             * @description Tasks that wait; `null` if it is not known.
              */
             queued: number | null;
             /**
@@ -2270,12 +2272,12 @@ export interface components {
             executors: number;
             /**
              * Format: int64
-             * @description How many of its tasks wait; `null` if there are too many to count.
+             * @description How many of its tasks wait; `null` if it is not known.
              */
             queued: number | null;
             /**
              * Format: int64
-             * @description How many of its tasks run, or are stopping; `null` if there are too many to count.
+             * @description How many of its tasks run, or are stopping; `null` if it is not known.
              */
             running: number | null;
         };
@@ -4944,14 +4946,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Events, until the coordinator stops. */
+            /** @description Events, until `bye`. Then connect again: the first events say everything. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     /**
-                     * @description Events `counts` with `Counts`, at most twice a second; `changed` with `Changed`, which says what lists are outdated; `task` with a `TaskView` without its param and result, of the tasks that the request names; and `bye` when the coordinator stops.
+                     * @description Events, each with JSON. `counts` with `Counts`: first, and when they change, at most twice a second. `changed` with `Changed`: which lists are outdated, after the store has the change, at most once a second. `task` with a `TaskView` without its param and result, and with at most 100 attempts: for each task that the request names, at once, and when its state, its progress or what it waits for changes, at most once a second. `bye` with `{}`, as the last one: when the coordinator stops, when the session of a browser ends, and when nothing more can be read. A stream that ends without it was cut off. Comments in between keep the connection alive.
                      * @example retry: 2000
                      *     event: counts
                      *     data: {"alarms":2,"at":"2026-11-24T08:00:00Z","ended":1900,"executors":4,"failed":7,"queued":3,"running":12}
@@ -5526,6 +5528,10 @@ export interface operations {
     listExecutors: {
         parameters: {
             query?: {
+                /** @description Only executors of this service. */
+                service?: string;
+                /** @description Only executors with this in their name, service, address, version, labels or handlers. Upper and lower case are equal. */
+                text?: string;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
                 /** @description The size of the page; 50 if omitted. */
@@ -5817,6 +5823,8 @@ export interface operations {
                 job?: string;
                 /** @description Only alarms on this channel. */
                 channel?: string;
+                /** @description Only alarms with this in the name of their job, their reason, message or executor, or in the last error of sending them. Upper and lower case are equal. A page looks at 20,000 alarms at most: then it has `searched_to`. */
+                text?: string;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
                 /** @description The size of the page; 50 if omitted. */
