@@ -15,6 +15,9 @@ const TRUST: &str = "if the coordinator's certificate comes from a private CA, s
 /// A client of the configured coordinator. A command reports each failure to its user at once, so
 /// nothing is retried.
 pub(super) fn connect(config: &ClientConfig) -> Result<Client, Error> {
+    if let Some(message) = config.token_file.problem() {
+        return Err(Error::failed(format!("could not read the token: {message}")));
+    }
     config.token_is_safe().map_err(Error::failed)?;
     let mut client = Client::builder(config.server.to_string())
         .insecure_plaintext(config.insecure_plaintext)

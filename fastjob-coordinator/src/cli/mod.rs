@@ -19,10 +19,12 @@ mod man;
 mod many;
 mod migrate;
 mod node;
+mod notify;
 mod options;
 mod out;
 mod overview;
 mod progress;
+mod ready;
 mod repair;
 mod schedule;
 mod serve;
@@ -112,6 +114,8 @@ enum Command {
     Node(node::Node),
     /// Show what the coordinator that answers is, and how it is set up
     About,
+    /// Exit with 0 if the coordinator can do its work, for health checks
+    Ready(ready::Ready),
     /// Show and silence alarms, and test their channels
     #[command(subcommand)]
     Alarm(alarm::Alarm),
@@ -212,6 +216,7 @@ impl Cli {
             Command::Overview(overview) => overview.run(&client()?, &mut out).await,
             Command::Service(service) => service.run(&client()?, &mut out).await,
             Command::About => about::run(&client()?, &mut out).await,
+            Command::Ready(ready) => ready.run(&client()?, &mut out).await,
             Command::Schedule(schedule) => schedule.run(&client()?, &mut out).await,
             Command::Stats(stats) => stats.run(&client()?, &mut out).await,
             Command::Top(top) => top.run(&client()?, &mut out).await,

@@ -13,7 +13,7 @@ use super::{
     style::When,
     times::{Times, zone},
 };
-use crate::config::{Config, Problem, ServerUrls, Source, StoreUrl, Token};
+use crate::config::{Config, Problem, ServerUrls, Source, StoreUrl, Token, TokenFile};
 
 /// Flags of every command.
 #[derive(Args)]
@@ -115,6 +115,8 @@ impl Options {
                 token.parse().map_err(|err| Error::Misuse(format!("--token: {err}")))?;
             config.coordinator.token = Some(token.clone());
             config.client.token = Some(token);
+            config.coordinator.token_file = TokenFile::default();
+            config.client.token_file = TokenFile::default();
         }
         if let Some(path) = &self.ca_cert {
             config.client.ca_cert = Some(path.clone());

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Problem, ServerUrls, Token, coordinator::readable, read::Section};
+use super::{Problem, ServerUrls, Token, TokenFile, coordinator::readable, read::Section};
 
 /// Which coordinator to call, and how.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,6 +13,8 @@ pub struct ClientConfig {
     pub server: ServerUrls,
     /// The token to send. Default: none.
     pub token: Option<Token>,
+    /// The file that the token was read from, or could not be read from.
+    pub(crate) token_file: TokenFile,
     /// Certificates to trust in addition to the machine's, in PEM. Default: none.
     pub ca_cert: Option<PathBuf>,
     /// Allows the token to be sent in plain text to another machine. Default: `false`.
@@ -29,6 +31,7 @@ impl ClientConfig {
             }
         }
         section.parse_option("token", &mut self.token);
+        self.token_file = section.path("token_file").map(TokenFile::at).unwrap_or_default();
         self.ca_cert = section.path("ca_cert");
         section.switch("insecure_plaintext", &mut self.insecure_plaintext);
     }
@@ -39,6 +42,9 @@ impl ClientConfig {
         };
         if let Some(Err(err)) = self.token.as_ref().map(Token::check) {
             problem("token", err.to_string());
+        }
+        if let Some(message) = self.token_file.problem() {
+            problem("token_file", message.to_owned());
         }
         if let Some(Err(message)) = self.ca_cert.as_deref().map(readable) {
             problem("ca_cert", message);

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     ConsoleConfig, LimitsConfig, Listen, LogsConfig, LogsUrl, MetricsConfig, Problem, ServerUrl,
-    StoreUrl, Token, read::Section, store_url::Transport,
+    StoreUrl, Token, TokenFile, read::Section, store_url::Transport,
 };
 
 /// Shortest heartbeat interval of an executor.
@@ -36,6 +36,8 @@ pub struct CoordinatorConfig {
     /// The token, which callers send and executors prove that they have. Default: none, which is
     /// allowed on loopback only.
     pub token: Option<Token>,
+    /// The file that the token was read from, or could not be read from.
+    pub(crate) token_file: TokenFile,
     /// Allows listening beyond loopback without TLS. Default: `false`.
     pub insecure_plaintext: bool,
     /// How long open requests and sessions may take to end on shutdown. Default: 10 s.
@@ -97,6 +99,7 @@ impl Default for CoordinatorConfig {
             store: StoreUrl::default(),
             store_password_file: None,
             token: None,
+            token_file: TokenFile::default(),
             insecure_plaintext: false,
             drain: Duration::from_secs(10),
             executor_lost: Duration::from_secs(10),
@@ -123,6 +126,7 @@ impl CoordinatorConfig {
         section.parse("store", &mut self.store);
         self.store_password_file = section.path("store_password_file");
         section.parse_option("token", &mut self.token);
+        self.token_file = section.path("token_file").map(TokenFile::at).unwrap_or_default();
         section.switch("insecure_plaintext", &mut self.insecure_plaintext);
         section.duration("drain", &mut self.drain);
         section.duration("executor_lost", &mut self.executor_lost);
@@ -227,12 +231,15 @@ impl CoordinatorConfig {
         if let Some(Err(err)) = self.token.as_ref().map(Token::check) {
             problem("token", err.to_string());
         }
+        if let Some(message) = self.token_file.problem() {
+            problem("token_file", message.to_owned());
+        }
         if !self.listen.ip().to_canonical().is_loopback() {
             let listen = self.listen;
-            if self.token.is_none() {
+            if self.token.is_none() && self.token_file.problem().is_none() {
                 problem(
                     "token",
-                    format!("other hosts can reach {listen}: set token or FASTJOB_TOKEN"),
+                    format!("other hosts can reach {listen}: set token, FASTJOB_TOKEN or token_file"),
                 );
             }
             if self.tls.is_none() && !self.insecure_plaintext {

@@ -4,7 +4,7 @@ use std::{fmt::Display, path::PathBuf, str::FromStr, time::Duration};
 
 use fastjob_core::duration;
 
-use super::{Config, Listen, Problem, Secret, TlsConfig, Token};
+use super::{Config, Listen, Problem, Secret, TlsConfig, Token, TokenFile};
 
 /// Applies the variables over the settings of the file.
 pub(super) fn read(
@@ -63,10 +63,14 @@ pub(super) fn read(
     vars.set("FASTJOB_LOGS_S3_ALLOW_HTTP", switch, &mut logs.s3.allow_http);
     vars.set("FASTJOB_CONSOLE_ENABLED", switch, &mut coordinator.console.enabled);
     vars.set("FASTJOB_CONSOLE_DIR", path, &mut coordinator.console.dir);
-    // These two apply to both the coordinator and the client.
-    if let Some(token) = vars.get("FASTJOB_TOKEN", parse::<Token>) {
-        coordinator.token = Some(token.clone());
-        client.token = Some(token);
+    // These apply to both the coordinator and the client.
+    let token = vars.get("FASTJOB_TOKEN", parse::<Token>);
+    let its_file = vars.get("FASTJOB_TOKEN_FILE", |text| Ok(TokenFile::at(text.into())));
+    if token.is_some() || its_file.is_some() {
+        // Each of them replaces both settings of the file.
+        let its_file = its_file.unwrap_or_default();
+        (coordinator.token, coordinator.token_file) = (token.clone(), its_file.clone());
+        (client.token, client.token_file) = (token, its_file);
     }
     if let Some(allowed) = vars.get("FASTJOB_INSECURE_PLAINTEXT", switch) {
         coordinator.insecure_plaintext = allowed;

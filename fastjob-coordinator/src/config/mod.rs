@@ -28,6 +28,7 @@ mod read;
 mod show;
 mod store_url;
 mod template;
+mod token_file;
 
 use std::{collections::BTreeMap, fs::File, path::Path};
 
@@ -58,7 +59,9 @@ pub use self::{
     problem::{ConfigError, Problem},
     store_url::{InvalidStoreUrl, StoreUrl},
 };
-pub(crate) use self::{file::Source, listen::Listen, template::Template};
+pub(crate) use self::{
+    file::Source, listen::Listen, template::Template, token_file::TokenFile,
+};
 
 /// The file that is read if it exists and no other file is named.
 pub const DEFAULT_FILE: &str = "fastjob.toml";
@@ -138,6 +141,7 @@ impl Config {
         }
         let secrets: Vec<_> = config.secrets().into_iter().chain(executor).collect();
         env::read(&mut config, &env, &mut problems);
+        config.load_tokens();
         if let (Some(path), Some(exposed)) = (path, exposed)
             && !config.insecure_files
             && (!secrets.is_empty() || exposed.is_foreign(*named))
@@ -200,6 +204,13 @@ impl Config {
             "" => Err(Problem::new(key, format_args!("{shown} is empty"))),
             password => Ok(StoreUrl::Postgres(url.with_password(password))),
         }
+    }
+
+    /// Reads the tokens that are in files of their own.
+    fn load_tokens(&mut self) {
+        let Self { coordinator, client, alarms: _, insecure_files } = self;
+        coordinator.token_file.load(&mut coordinator.token, *insecure_files);
+        client.token_file.load(&mut client.token, *insecure_files);
     }
 
     /// Whether other users can read the key of the certificate.

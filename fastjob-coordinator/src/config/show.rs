@@ -34,6 +34,8 @@ impl Config {
         let file = coordinator.store_password_file.as_ref();
         ours.extend(file.map(|path| text("store_password_file", path.display())));
         ours.extend(hidden(coordinator.token.as_ref()));
+        let file = coordinator.token_file.path();
+        ours.extend(file.map(|path| text("token_file", path.display())));
         if let Some(tls) = &coordinator.tls {
             let files = [text("cert", tls.cert.display()), text("key", tls.key.display())];
             ours.insert("tls".to_owned(), Value::Table(files.into_iter().collect()));
@@ -43,6 +45,8 @@ impl Config {
             flag("insecure_plaintext", client.insecure_plaintext),
         ]);
         asking.extend(hidden(client.token.as_ref()));
+        let file = client.token_file.path();
+        asking.extend(file.map(|path| text("token_file", path.display())));
         asking.extend(client.ca_cert.as_ref().map(|path| text("ca_cert", path.display())));
         let alarms = self.alarms.iter().map(|(name, alarm)| {
             let mut shown = Table::from_iter([
