@@ -239,7 +239,9 @@ impl CoordinatorConfig {
             if self.token.is_none() && self.token_file.problem().is_none() {
                 problem(
                     "token",
-                    format!("other hosts can reach {listen}: set token, FASTJOB_TOKEN or token_file"),
+                    format!(
+                        "other hosts can reach {listen}: set token, FASTJOB_TOKEN or token_file"
+                    ),
                 );
             }
             if self.tls.is_none() && !self.insecure_plaintext {

@@ -59,9 +59,7 @@ pub use self::{
     problem::{ConfigError, Problem},
     store_url::{InvalidStoreUrl, StoreUrl},
 };
-pub(crate) use self::{
-    file::Source, listen::Listen, template::Template, token_file::TokenFile,
-};
+pub(crate) use self::{file::Source, listen::Listen, template::Template, token_file::TokenFile};
 
 /// The file that is read if it exists and no other file is named.
 pub const DEFAULT_FILE: &str = "fastjob.toml";
