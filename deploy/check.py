@@ -29,7 +29,7 @@ ACCEPTED = {
     "plain text": PLAINTEXT,
     "sqlite": {**TLS, "replicas": 1, "store": {"kind": "sqlite"}},
     "everything": {
-        **TLS,
+        "tls": {"secretName": "fastjob-tls", "caKey": "ca.crt"},
         "image": {"digest": "sha256:" + "0" * 64},
         "imagePullSecrets": [{"name": "registry"}],
         "store": {"caSecret": "database-ca"},
