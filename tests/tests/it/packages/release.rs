@@ -32,7 +32,8 @@ fn release(change: impl FnOnce(&Path)) -> String {
     }
     let bin = folder.path().join("bin");
     fs::create_dir(&bin).unwrap();
-    for (tool, does) in [("cargo", "exit 101"), ("rustup", "exit 1"), ("rustc", "echo host: none")] {
+    for (tool, does) in [("cargo", "exit 101"), ("rustup", "exit 1"), ("rustc", "echo host: none")]
+    {
         fs::write(bin.join(tool), format!("#!/bin/sh\n{does}\n")).unwrap();
         fs::set_permissions(bin.join(tool), fs::Permissions::from_mode(0o755)).unwrap();
     }
