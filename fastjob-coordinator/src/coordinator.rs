@@ -111,6 +111,7 @@ impl Builder {
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.config.coordinator.token = Some(token.into().into());
+        self.config.coordinator.token_file = None;
         self
     }
 

@@ -7,14 +7,18 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::error::{Error, Failure};
-use crate::config::ClientConfig;
+use crate::config::Config;
 
 const TRUST: &str = "if the coordinator's certificate comes from a private CA, set its certificate \
                      with --ca-cert or FASTJOB_CA_CERT";
 
 /// A client of the configured coordinator. A command reports each failure to its user at once, so
 /// nothing is retried.
-pub(super) fn connect(config: &ClientConfig) -> Result<Client, Error> {
+pub(super) fn connect(config: &Config) -> Result<Client, Error> {
+    if let Some(problem) = config.client_token_problem() {
+        return Err(Error::failed(format!("could not read the token: {}", problem.message)));
+    }
+    let config = &config.client;
     config.token_is_safe().map_err(Error::failed)?;
     let mut client = Client::builder(config.server.to_string())
         .insecure_plaintext(config.insecure_plaintext)

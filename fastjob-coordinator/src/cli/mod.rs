@@ -19,10 +19,12 @@ mod man;
 mod many;
 mod migrate;
 mod node;
+mod notify;
 mod options;
 mod out;
 mod overview;
 mod progress;
+mod ready;
 mod repair;
 mod schedule;
 mod serve;
@@ -113,6 +115,8 @@ enum Command {
     Node(node::Node),
     /// Show what the coordinator that answers is, and how it is set up
     About,
+    /// Exit with 0 if the coordinator can do its work, for health checks
+    Ready(ready::Ready),
     /// Show and silence alarms, and test their channels
     #[command(subcommand)]
     Alarm(alarm::Alarm),
@@ -200,7 +204,7 @@ impl Cli {
         let colours = options.color.is_on(reader == Reader::Terminal, env);
         let out = Out::new(stdout, options.json, reader, options.times(env));
         let mut out = out.with_colours(colours).with_progress(progress);
-        let client = || client::connect(&options.settings(env)?.client);
+        let client = || client::connect(&options.settings(env)?);
         match command {
             Command::Serve(serve) => serve.run(&options, env).await,
             Command::Check => check::run(&options, env, &mut out),
@@ -216,6 +220,7 @@ impl Cli {
             Command::Overview(overview) => overview.run(&client()?, &mut out).await,
             Command::Service(service) => service.run(&client()?, &mut out).await,
             Command::About => about::run(&client()?, &mut out).await,
+            Command::Ready(ready) => ready.run(&client()?, &mut out).await,
             Command::Schedule(schedule) => schedule.run(&client()?, &mut out).await,
             Command::Stats(stats) => stats.run(&client()?, &mut out).await,
             Command::Top(top) => top.run(&client()?, &mut out).await,

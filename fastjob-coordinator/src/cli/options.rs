@@ -131,6 +131,8 @@ impl Options {
                 token.parse().map_err(|err| Error::Misuse(format!("--token: {err}")))?;
             config.coordinator.token = Some(token.clone());
             config.client.token = Some(token);
+            config.coordinator.token_file = None;
+            config.client.token_file = None;
         }
         if let Some(path) = &self.ca_cert {
             config.client.ca_cert = Some(path.clone());

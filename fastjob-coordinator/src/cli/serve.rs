@@ -1,6 +1,7 @@
 //! `fastjob serve`: runs a coordinator until it is stopped.
 //!
-//! The first SIGINT or SIGTERM shuts it down gracefully; the second one immediately.
+//! The first SIGINT or SIGTERM shuts it down gracefully; the second one immediately. A service manager
+//! is notified when the coordinator can do its work, and when it shuts down.
 
 use std::{
     error::Error as StdError,
@@ -25,6 +26,7 @@ use tracing_subscriber::{
 use super::{
     env::Env,
     error::Error,
+    notify::Notify,
     options::{self, Options},
     text::{JsonLines, one_line},
 };
@@ -92,7 +94,7 @@ impl Serve {
         for warning in config.warnings() {
             tracing::warn!(setting = warning.key, "{}", warning.message);
         }
-        serve(config).await.map_err(|err| Error::from_chain(&*err))
+        serve(config, &Notify::of(env)).await.map_err(|err| Error::from_chain(&*err))
     }
 }
 
@@ -100,7 +102,7 @@ impl Serve {
 /// one to the process and one to its group.
 const ONE_SIGNAL: Duration = Duration::from_millis(500);
 
-async fn serve(config: Config) -> Result<(), Box<dyn StdError>> {
+async fn serve(config: Config, notify: &Notify) -> Result<(), Box<dyn StdError>> {
     let mut signals = Signals::listen()?;
     let stop = CancellationToken::new();
     let mut signalled: Option<Instant> = None;
@@ -110,8 +112,17 @@ async fn serve(config: Config) -> Result<(), Box<dyn StdError>> {
         let coordinator = Coordinator::builder().config(config).bind().await?;
         let address = coordinator.local_addr();
         tracing::info!("listening on {scheme}://{address}, store {store}");
-        coordinator.run(stop.clone()).await?;
-        Ok(())
+        let handle = coordinator.handle();
+        let announced = async {
+            if notify.is_wanted() && handle.until_ready().await {
+                notify.ready();
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            ended = coordinator.run(stop.clone()) => Ok(ended?),
+            () = announced => Ok(()),
+        }
     };
     tokio::pin!(work);
     loop {
@@ -127,6 +138,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn StdError>> {
                     None => signalled = Some(Instant::now()),
                 }
                 tracing::info!("stop signal received, shutting down");
+                notify.stopping();
                 stop.cancel();
             }
         }

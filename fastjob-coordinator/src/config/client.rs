@@ -12,6 +12,9 @@ settings! {
         pub server: ServerUrls = ServerUrls::default();
         /// The token to send. In a file or a variable, it is not visible in the process list.
         pub token: Option<Token> = None;
+        /// A file that contains only the token, as systemd (`LoadCredential`) and Kubernetes provide
+        /// it. A variable replaces both `token` and `token_file` of the file.
+        pub token_file: Option<PathBuf> = None;
         /// A PEM file with certificates to trust in addition to those of the machine.
         pub ca_cert: Option<PathBuf> = None;
         /// Allows the token to be sent in plain text to another machine, if something else protects

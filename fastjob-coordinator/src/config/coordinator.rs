@@ -44,6 +44,9 @@ settings! {
         /// address on loopback is accepted. Flags are visible in the process list, so set it in a
         /// file or a variable.
         pub token: Option<Token> = None;
+        /// A file that contains only the token, as systemd (`LoadCredential`) and Kubernetes provide
+        /// it. A variable replaces both `token` and `token_file` of the file.
+        pub token_file: Option<PathBuf> = None;
         /// Allows the coordinator to listen beyond loopback without TLS, if something else protects
         /// the connections.
         pub insecure_plaintext: bool = false;
@@ -210,7 +213,7 @@ impl CoordinatorConfig {
         }
         if !self.listen.ip().to_canonical().is_loopback() {
             let listen = self.listen;
-            if self.token.is_none() {
+            if self.token.is_none() && self.token_file.is_none() {
                 problem(
                     "token",
                     format!("other hosts can reach {listen}: set token or FASTJOB_TOKEN"),

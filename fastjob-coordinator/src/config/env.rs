@@ -13,6 +13,13 @@ pub(super) fn read(
     problems: &mut Vec<Problem>,
 ) {
     config.settings(&mut Variables { table: Vec::new(), env, problems });
+    // Each of them replaces both settings of the file.
+    let Config { coordinator, client, .. } = config;
+    match (env("FASTJOB_TOKEN").is_some(), env("FASTJOB_TOKEN_FILE").is_some()) {
+        (true, false) => (coordinator.token_file, client.token_file) = (None, None),
+        (false, true) => (coordinator.token, client.token) = (None, None),
+        (true, true) | (false, false) => {}
+    }
 }
 
 struct Variables<'a, E> {

@@ -31,6 +31,7 @@ mod setting;
 mod show;
 mod store_url;
 mod template;
+mod token_file;
 mod value;
 mod visit;
 
@@ -148,6 +149,7 @@ impl Config {
         }
         let secrets: Vec<_> = config.secrets().into_iter().chain(executor).collect();
         env::read(&mut config, &env, &mut problems);
+        config.load_tokens();
         if let (Some(path), Some(exposed)) = (path, exposed)
             && !config.insecure_files
             && (!secrets.is_empty() || exposed.is_foreign(*named))
@@ -170,6 +172,7 @@ impl Config {
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = self.check_coordinator();
         self.client.check(&mut problems);
+        problems.extend(self.client_token_problem());
         problems
     }
 
@@ -233,6 +236,7 @@ impl Config {
     pub(crate) fn check_coordinator(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         self.coordinator.check(&mut problems);
+        problems.extend(self.coordinator_token_problem());
         if problems.is_empty() {
             problems.extend(self.store().err());
             problems.extend(self.tls_key_problem());

@@ -9,7 +9,9 @@ mod render;
 use fastjob_core::settings::{EXECUTOR, Kind};
 use toml::Value as Toml;
 
-pub(crate) use self::render::{coordinator_page, example, executor_page, wrapped};
+#[cfg(test)]
+pub(crate) use self::render::{coordinator_page, executor_page};
+pub(crate) use self::render::{example, wrapped};
 use super::{
     AlarmConfig, AlarmTo, ChatConfig, Config, EmailConfig, Value, WebhookConfig,
     alarms::TYPES,

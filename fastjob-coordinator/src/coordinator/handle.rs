@@ -40,6 +40,10 @@ use crate::{
 #[derive(Clone)]
 pub struct Handle(watch::Receiver<State>);
 
+/// The pause between two looks at whether the coordinator is ready.
+#[cfg(feature = "cli")]
+const READY_POLL: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// Where calls go.
 enum State {
     Bound,
@@ -87,6 +91,20 @@ impl Handle {
     /// A task, by its number.
     pub fn task(&self, id: i64) -> TaskHandle<Self> {
         TaskHandle::new(self.clone(), id)
+    }
+
+    /// Waits until the coordinator can do its work; `false` if it ended before that.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn until_ready(&self) -> bool {
+        let mut state = self.0.clone();
+        while let Some(ops) = ops(&mut state).await {
+            if ops.ready().is_ok() {
+                return true;
+            }
+            drop(ops);
+            tokio::time::sleep(READY_POLL).await;
+        }
+        false
     }
 
     /// Performs a call, unless the coordinator ends before it has been answered.

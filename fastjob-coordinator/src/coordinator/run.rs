@@ -147,7 +147,6 @@ impl Coordinator {
             labelled: ops::Labelled::default(),
             sorted: ops::SortedJobs::default(),
         });
-        handles.open(ops.clone());
         // Within the drain timeout, sessions last until the engines have ended, so that the
         // engines' last messages are delivered.
         let released = CancellationToken::new();
@@ -240,6 +239,8 @@ impl Coordinator {
         let secure = if tls.is_some() { Secure::Yes } else { Secure::No };
         let console = Console { settings: settings.console.clone(), guard, cookies, secure };
         let requests = limits::requests(&settings.limits);
+        // Now, because calls need the engine, which has been loaded.
+        parts.handles.open(ops.clone());
         let app = server::app(ops, link.into_router(), console::router(console), door, requests);
         let serving = bound.serve(app, tls, connections, stop.child_token(), settings.drain);
         parts.loops.spawn(part("server", serving));

@@ -27,6 +27,7 @@ mod limits;
 mod load;
 mod logs;
 mod metrics;
+mod packages;
 mod pages;
 mod private_files;
 mod release;

@@ -75,6 +75,7 @@ fn asking(jobs: &Path) -> Vec<Case> {
         ("task log", vec!["42".to_owned()], vec![piece, end_of_log, task("succeeded")]),
         case("overview", &[], overview()),
         case("about", &[], about()),
+        case("ready", &[], json!({ "status": "ready" })),
         case("service list", &[], none.clone()),
         case("schedule", &[], json!({ "items": [], "until": "2026-11-24T00:00:00Z" })),
         case("stats", &[], stats),

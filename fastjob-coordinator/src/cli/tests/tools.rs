@@ -111,3 +111,16 @@ async fn a_command_goes_to_the_next_of_several_servers() {
     assert!(failure.hints[0].contains("fastjob task list --job a"), "{failure}");
     assert_eq!((first.asked().len(), second.asked().len()), (2, 1));
 }
+
+#[tokio::test]
+async fn a_health_check_fails_until_the_coordinator_is_ready() {
+    let starting = problem(503, "this node could not renew its lease");
+    let ready = (200, "", json!({ "status": "ready" }));
+    let fake = Fake::answers([starting.clone(), starting.clone(), starting, ready]).await;
+    let ask = ["--server", &fake.url, "ready"];
+    let failure = fastjob(&ask).await.failure();
+    assert!(failure.to_string().contains("could not renew its lease"), "{failure}");
+    let waited = fastjob(&[&ask[..], &["--wait", "1m"]].concat()).await.out();
+    assert_eq!(waited, "ready\n");
+    assert_eq!(fake.asked(), ["GET /readyz"; 4]);
+}

@@ -9,6 +9,7 @@ const WIDTH: usize = 98;
 const NOT_SET: &str = "  # not set";
 
 /// Variables that other programs read, too.
+#[cfg(test)]
 const SHARED: [(&str, &str); 3] = [
     ("NO_COLOR", "Switches the colours of the command off, if it is not empty. Flag `--color`."),
     ("TERM", "With `dumb`, the command shows neither colours nor progress bars."),
@@ -20,6 +21,7 @@ const SHARED: [(&str, &str); 3] = [
 ];
 
 /// The page about the coordinator and the command. `flag` knows the flag of a variable.
+#[cfg(test)]
 pub(crate) fn coordinator_page(flag: impl Fn(&str) -> Option<String>) -> String {
     let mut page = "# Settings of the coordinator and the command\n\n\
         Every setting of the file, with its type, default, variable and flag. [Settings](settings.md) \
@@ -39,6 +41,7 @@ pub(crate) fn coordinator_page(flag: impl Fn(&str) -> Option<String>) -> String 
 }
 
 /// The page about an executor.
+#[cfg(test)]
 pub(crate) fn executor_page() -> String {
     let intro = "# Settings of an executor\n\n\
         Every setting of the table `[executor]`, with its type, default and variable. \
@@ -82,6 +85,7 @@ pub(crate) fn example(flag: impl Fn(&str) -> Option<String>) -> String {
     text
 }
 
+#[cfg(test)]
 fn section(table: &Described, flag: &impl Fn(&str) -> Option<String>) -> String {
     let name = table.table.join(".");
     let mut text = match (name.as_str(), table.of_type) {

@@ -154,3 +154,50 @@ fn the_key_of_the_certificate_is_private() {
     set_mode(&key, 0o600);
     assert!(!said(&config).contains(why));
 }
+
+#[test]
+fn the_token_may_be_in_a_separate_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    write_private(&path, &format!("{TOKEN}\n"));
+    let at = path.to_str().unwrap();
+    let its_file = [("FASTJOB_TOKEN_FILE", at)];
+    let text = format!("[coordinator]\ntoken_file = '{at}'\n[client]\ntoken_file = '{at}'");
+    for config in [load("", &its_file).unwrap(), load(&text, &[]).unwrap()] {
+        assert_eq!(config.check(), []);
+        let tokens = [&config.coordinator.token, &config.client.token];
+        assert!(tokens.iter().all(|token| token.as_ref().unwrap().expose() == TOKEN));
+        let shown = config.shown().to_string();
+        assert!(shown.contains(at) && !shown.contains(TOKEN), "{shown}");
+    }
+    // The file of the configuration has no secret then.
+    let other = "fedcba9876543210";
+    let replaced = load(&text, &[("FASTJOB_TOKEN", other)]).unwrap();
+    assert_eq!(replaced.check(), [], "a variable replaces what the file says");
+    assert_eq!(replaced.coordinator.token.unwrap().expose(), other);
+    let token = format!("[coordinator]\ntoken = '{other}'\n[client]\ntoken = '{other}'");
+    let replaced = load(&token, &its_file).unwrap();
+    assert_eq!(replaced.check(), []);
+    assert_eq!(replaced.client.token.unwrap().expose(), TOKEN);
+
+    let refused = |text: &str, vars: &[(&str, &str)], because: &str| {
+        let found = problems(text, vars);
+        assert!(found.len() == 2, "the coordinator and the client: {found:?}");
+        assert!(found.iter().all(|it| it.contains(because) && !it.contains(TOKEN)), "{found:?}");
+    };
+    refused("", &[its_file[0], ("FASTJOB_TOKEN", other)], "token is set as well");
+    refused("", &[("FASTJOB_TOKEN_FILE", "/nowhere")], "token_file: could not read /nowhere: ");
+    let open = [("FASTJOB_LISTEN", "0.0.0.0:7070"), ("FASTJOB_INSECURE_PLAINTEXT", "true")];
+    refused("", &[&open[..], &[("FASTJOB_TOKEN_FILE", "/nowhere")]].concat(), "could not read");
+    write_private(&path, "\n");
+    refused(&text, &[], "is empty");
+    write_private(&path, "short");
+    refused(&text, &[], "the token has 5 characters");
+    #[cfg(unix)]
+    {
+        write_private(&path, TOKEN);
+        crate::files::testing::set_mode(&path, 0o644);
+        refused(&text, &[], "all users of this machine can read it (mode 0644): run `chmod 600 ");
+        assert_eq!(problems(&text, &[("FASTJOB_INSECURE_FILES", "true")]), [""; 0]);
+    }
+}

@@ -11,16 +11,24 @@ use super::{
 };
 
 /// Programs of others that the documentation uses. Their arguments are not checked.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 18] = [
+    "apt-get",
+    "cd",
     "chmod",
     "createdb",
+    "docker",
     "export",
+    "helm",
+    "install",
+    "kubectl",
     "openssl",
     "pg_basebackup",
     "pg_dump",
     "pg_restore",
+    "sha256sum",
     "sqlite3",
     "systemctl",
+    "tar",
     "zcat",
 ];
 
@@ -67,8 +75,9 @@ fn words(command: &str) -> Vec<String> {
 
 /// Fails if the command would not work as it is written.
 fn check(folder: &Path, words: &[String], aliases: &mut Aliases) -> Result<(), String> {
-    // Assignments may precede a command.
-    let words = words.iter().skip_while(|word| word.contains('='));
+    // Assignments may precede a command, and so may `sudo`.
+    let is_before = |word: &&String| word.contains('=') || *word == "sudo";
+    let words = words.iter().skip_while(is_before);
     let mut words: Vec<_> = words.map(String::as_str).collect();
     if let ["alias", definition] = words[..] {
         let (name, command) = definition.split_once('=').ok_or("it defines nothing")?;
