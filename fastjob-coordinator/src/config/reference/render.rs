@@ -1,6 +1,9 @@
 //! The reference as pages of the documentation, and as an example of a configuration file.
 
-use super::{Described, Entry, all, executor};
+use super::{Entry, all, executor};
+#[cfg(test)]
+use super::Described;
+#[cfg(test)]
 use crate::config::names::ASIDE;
 
 /// Longest line of a comment in the example.
