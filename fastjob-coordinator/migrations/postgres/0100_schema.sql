@@ -147,7 +147,9 @@ create table tasks (
     message text,
     result text,
     param text,
-    note text
+    note text,
+    -- The id of the trace that it was part of, as 32 digits.
+    trace text
 );
 
 -- Which tasks a job has, which did not succeed, and when they ended: see store/index. Written with
@@ -245,7 +247,10 @@ create table child_starts (
     parent bigint not null,
     param text,
     depth int4,
-    budget int4
+    budget int4,
+    -- The trace that the child is part of, as the W3C headers `traceparent` and, after a space,
+    -- `tracestate`.
+    trace text
 );
 
 create index child_starts_by_partition on child_starts (partition, id);

@@ -109,7 +109,9 @@ create table tasks (
     message text,
     result text,
     param text,
-    note text
+    note text,
+    -- The id of the trace that it was part of, as 32 digits.
+    trace text
 ) strict;
 
 -- Which tasks a job has, which did not succeed, and when they ended: see store/index. Written with
@@ -203,7 +205,10 @@ create table child_starts (
     parent integer not null,
     param text,
     depth integer,
-    budget integer
+    budget integer,
+    -- The trace that the child is part of, as the W3C headers `traceparent` and, after a space,
+    -- `tracestate`.
+    trace text
 ) strict;
 
 create index child_starts_by_partition on child_starts (partition, id);

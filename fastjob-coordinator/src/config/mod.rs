@@ -31,6 +31,7 @@ mod setting;
 mod show;
 mod store_url;
 mod template;
+mod traces;
 mod value;
 mod visit;
 
@@ -62,6 +63,7 @@ pub use self::{
     metrics::MetricsConfig,
     problem::{ConfigError, Problem},
     store_url::{InvalidStoreUrl, StoreUrl},
+    traces::TracesConfig,
 };
 pub(crate) use self::{file::Source, listen::Listen, setting::Value, template::Template};
 use self::{

@@ -97,6 +97,7 @@ fn started(permit: Permit, writer: WriterHandle) -> Started {
     let sessions = Sessions::default();
     let lease = Lease::default();
     let around = Around {
+        traces: Traces::default(),
         clock: Arc::clone(&clock),
         writer,
         sessions: sessions.clone(),
