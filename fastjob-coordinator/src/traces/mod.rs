@@ -36,7 +36,7 @@ struct Inner {
 
 /// Something to export.
 #[derive(Debug)]
-#[cfg_attr(not(feature = "traces"), expect(dead_code, reason = "nothing is exported"))]
+#[cfg_attr(not(any(feature = "traces", test)), expect(dead_code, reason = "nothing is exported"))]
 enum Item {
     Ended(Span),
     Call(Box<CallSpan>),
@@ -45,10 +45,16 @@ enum Item {
 /// What exports the spans of a node.
 pub(crate) struct Exporter {
     queue: mpsc::Receiver<Item>,
-    #[cfg_attr(not(feature = "traces"), expect(dead_code, reason = "nothing is exported"))]
+    #[cfg_attr(
+        not(any(feature = "traces", test)),
+        expect(dead_code, reason = "nothing is exported")
+    )]
     config: TracesConfig,
     /// The id of this run of the process.
-    #[cfg_attr(not(feature = "traces"), expect(dead_code, reason = "nothing is exported"))]
+    #[cfg_attr(
+        not(any(feature = "traces", test)),
+        expect(dead_code, reason = "nothing is exported")
+    )]
     node: String,
     metrics: Metrics,
 }

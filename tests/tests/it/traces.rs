@@ -219,9 +219,11 @@ async fn what_is_not_sampled_is_passed_on_and_not_exported() {
     assert_eq!(passed.context.trace, context().trace);
     of_coordinator(&collector, "task default.says").await;
     assert!(coordinator.stop().success());
-    let spans = collector.spans();
+    let mut spans = collector.spans();
+    // The service decides about spans of handlers whose tasks are part of no trace.
+    spans.retain(|span| span.service == "fastjob");
+    assert_eq!(spans.len(), 3, "the call, the task and its attempt: {spans:#?}");
     assert!(spans.iter().all(|span| span.trace == TRACE), "{spans:#?}");
-    assert_eq!(spans.iter().filter(|span| span.service == "fastjob").count(), 3, "{spans:#?}");
 }
 
 /// Starts a task with these headers `traceparent`.
