@@ -25,18 +25,14 @@ impl Sampler {
         if !(0.0..=1.0).contains(&ratio) {
             return Err(InvalidRatio(ratio));
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a float becomes the nearest integer, and it is at most 2^63"
-        )]
+        // At most 2^63, so it fits.
         let bound = (ratio * (1_u64 << 63) as f64) as u64;
         Ok(Self { bound })
     }
 
     /// Whether a new trace is recorded.
     pub fn samples(self, trace: TraceId) -> bool {
-        #[expect(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
+        // The lower half.
         let low = trace.get() as u64;
         low >> 1 < self.bound
     }
