@@ -46,6 +46,9 @@ impl TracesConfig {
         if let Some(Err(message)) = self.endpoint.as_deref().map(|url| self.judge(url)) {
             problem("endpoint", message);
         }
+        if self.sample.is_nan() {
+            problem("sample", "it is not a share".to_owned());
+        }
         if self.service.trim().is_empty() {
             problem("service", "it is empty".to_owned());
         }
