@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use fastjob_core::trace::Sampler;
 use http::{HeaderName, HeaderValue, Uri};
 
 use super::{
@@ -21,9 +22,9 @@ settings! {
         /// The collector, which speaks OTLP over gRPC, such as `http://localhost:4317`. If it is not
         /// set, no traces are sent.
         pub endpoint: Option<String> = None;
-        /// The share of new traces that is recorded: of fires, and of calls that are not part of a
+        /// The share of new traces that is recorded, from 0 to 1: of fires, and of calls that are not part of a
         /// trace. If a caller is part of a trace, it has decided.
-        pub sample: f64 = 1.0, between(0.0, 1.0);
+        pub sample: f64 = 1.0;
         /// How long the collector may take for a batch, and for the last ones when the coordinator
         /// stops.
         pub timeout: Duration = Duration::from_secs(10), between(TIMEOUT_MIN, TIMEOUT_MAX);
@@ -46,8 +47,8 @@ impl TracesConfig {
         if let Some(Err(message)) = self.endpoint.as_deref().map(|url| self.judge(url)) {
             problem("endpoint", message);
         }
-        if self.sample.is_nan() {
-            problem("sample", "it is not a share".to_owned());
+        if let Err(err) = Sampler::new(self.sample) {
+            problem("sample", err.to_string());
         }
         if self.service.trim().is_empty() {
             problem("service", "it is empty".to_owned());

@@ -62,9 +62,9 @@ fn traces_that_cannot_be_sent_or_are_not_safe_are_refused() {
         let url = with(&format!("endpoint = \"{local}\""));
         assert_eq!(problems(&url, &[]), Vec::<String>::new(), "{local}");
     }
-    refused(&with("sample = 1.5"), "is allowed");
-    refused(&with("sample = -1"), "is allowed");
-    refused(&with("sample = nan"), "not a share");
+    refused(&with("sample = 1.5"), "is not between 0 and 1");
+    refused(&with("sample = -1"), "is not between 0 and 1");
+    refused(&with("sample = nan"), "is not between 0 and 1");
     refused(&with(r#"sample = "all""#), "a number");
     refused(&with(r#"timeout = "0s""#), "timeout");
     refused(&with(r#"timeout = "2m""#), "timeout");
