@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fastjob_core::{Cause, duration};
+use fastjob_core::{Cause, Trace, duration};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -130,6 +130,16 @@ impl<B: Backend> Start<B> {
         self
     }
 
+    /// Makes the task part of a trace, as the headers of W3C Trace Context name it. A `traceparent`
+    /// that is not valid is ignored, as W3C Trace Context says.
+    ///
+    /// With the feature `opentelemetry`, the task is part of the trace of the current span unless this
+    /// is called.
+    pub fn traceparent(mut self, traceparent: &str, tracestate: Option<&str>) -> Self {
+        self.request.trace = Trace::of_headers(Some(traceparent), tracestate);
+        self
+    }
+
     /// Records that a person asked for the task, not a program.
     pub fn manual(mut self) -> Self {
         self.request.cause = Some(Cause::Manual.as_str().to_owned());
@@ -148,7 +158,9 @@ impl<B: Backend> Start<B> {
         if let Some(source) = self.unusable {
             return Err(ClientError::Unserializable { what: "param", source });
         }
-        let started = self.backend.start_job(&self.job, &self.request).await?;
+        let mut request = self.request;
+        request.trace = request.trace.or_else(crate::trace::current);
+        let started = self.backend.start_job(&self.job, &request).await?;
         Ok(TaskHandle::new(self.backend, started.task))
     }
 

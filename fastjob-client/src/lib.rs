@@ -73,7 +73,7 @@
 //! # Features
 //!
 //! `http`, on by default, is the client. Without it, the crate has the [types] and the
-//! handles. `exhaustive` is for the coordinator, which builds the types.
+//! handles. `opentelemetry` makes tasks part of the trace of the current span. `exhaustive` is for the coordinator, which builds the types.
 
 mod backend;
 mod error;
@@ -84,8 +84,10 @@ mod log;
 mod polling;
 mod rerun;
 mod task;
+mod trace;
 pub mod types;
 
+pub use fastjob_core::{Trace, TraceContext};
 pub use jiff;
 
 #[cfg(feature = "http")]

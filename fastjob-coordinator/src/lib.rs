@@ -67,6 +67,7 @@ mod shell;
 pub mod simulation;
 mod store;
 mod sweep;
+mod traces;
 
 pub use fastjob_client as client;
 pub use tokio_util::sync::CancellationToken;

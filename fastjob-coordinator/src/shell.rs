@@ -25,6 +25,7 @@ use crate::{
         Lease,
         writer::{Health, WriterHandle},
     },
+    traces::Traces,
 };
 
 /// Maximum number of events handled before time advances and a commit is submitted.
@@ -212,6 +213,7 @@ pub(crate) struct Around {
     pub(crate) writer: WriterHandle,
     pub(crate) sessions: Sessions,
     pub(crate) losses: Losses,
+    pub(crate) traces: Traces,
     pub(crate) metrics: Metrics,
     /// The right of this engine to act.
     pub(crate) permit: Permit,
@@ -379,6 +381,7 @@ impl Around {
             answer.give();
         }
         self.losses.report(effects.notices.drain(..));
+        self.traces.report(effects.spans.drain(..));
         Ok(())
     }
 }

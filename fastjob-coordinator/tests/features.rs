@@ -82,3 +82,16 @@ async fn a_coordinator_runs_without_any_optional_feature() {
     stop.cancel();
     running.await.unwrap().unwrap();
 }
+
+#[test]
+fn a_collector_of_traces_needs_the_feature_traces() {
+    let mut config = Config::default();
+    config.coordinator.traces.endpoint = Some("http://localhost:4317".to_owned());
+    let problems: Vec<_> = config.check().iter().map(ToString::to_string).collect();
+    match cfg!(feature = "traces") {
+        true => assert_eq!(problems, Vec::<String>::new()),
+        false => {
+            assert!(problems[0].contains("build it with the feature `traces`"), "{problems:?}");
+        }
+    }
+}

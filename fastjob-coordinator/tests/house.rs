@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["config", "permit"],
     &["store"],
     &["sessions"],
-    &["handlers", "losses"],
+    &["handlers", "losses", "traces"],
     &["shell"],
     &["cluster"],
     &["alarm", "archive", "indexer", "sweep"],

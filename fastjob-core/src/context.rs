@@ -16,6 +16,7 @@ use crate::{
     handler::{ParamError, parse_param},
     id::{AttemptId, JobId, TaskId},
     task::Cause,
+    trace::Trace,
 };
 
 /// Part `index` of `total` of a task; `0` of `1` if the job is not sharded.
@@ -111,6 +112,8 @@ pub struct AttemptFacts {
     pub shard: Shard,
     /// The last checkpoint of earlier attempts, as JSON.
     pub checkpoint: Option<Arc<str>>,
+    /// The trace that the attempt is part of, at the span under which the handler's span comes.
+    pub trace: Option<Trace>,
 }
 
 /// What a handler knows about its attempt, and what it can report.
@@ -220,6 +223,31 @@ impl JobContext {
     /// The moment of the schedule that the task was started for, if a schedule started it.
     pub fn fire_at(&self) -> Option<Timestamp> {
         self.0.facts.fire_at
+    }
+
+    /// The W3C header `traceparent` of the attempt, for calls that belong to its trace; `None` if it
+    /// is part of none. A service whose spans are exported passes its current span instead.
+    ///
+    /// ```
+    /// # use fastjob_core::JobContext;
+    /// let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    /// let ctx = JobContext::for_test().trace(text.parse()?).build();
+    /// assert_eq!(ctx.traceparent().as_deref(), Some(text));
+    /// assert_eq!(JobContext::for_test().build().traceparent(), None);
+    /// # Ok::<(), fastjob_core::trace::InvalidTraceparent>(())
+    /// ```
+    pub fn traceparent(&self) -> Option<String> {
+        self.trace().map(|trace| trace.context.to_string())
+    }
+
+    /// The W3C header `tracestate` that goes with [`traceparent`](Self::traceparent).
+    pub fn tracestate(&self) -> Option<&str> {
+        self.trace()?.state.as_deref()
+    }
+
+    /// The trace that the attempt is part of, at the span that stands for the attempt.
+    pub fn trace(&self) -> Option<&Trace> {
+        self.0.facts.trace.as_ref()
     }
 
     /// Writes a line into the attempt's log, which can be read while it runs and afterwards.

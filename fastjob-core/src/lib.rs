@@ -29,6 +29,7 @@ pub mod schedule;
 pub mod settings;
 pub mod shard;
 pub mod task;
+pub mod trace;
 #[cfg(feature = "wire")]
 pub mod wire;
 
@@ -48,4 +49,5 @@ pub use self::{
     path::JobPath,
     schedule::{Schedule, Timetable},
     task::{Cause, TaskState},
+    trace::{Trace, TraceContext},
 };

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fastjob_core::Job;
+use fastjob_core::{Job, Trace};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     event::{CommitId, Held, SessionId},
     notice::Notice,
     record::{Attempt, Commit, LifeId},
+    trace::Span,
 };
 
 /// What the shell has to do, in the order of the fields. Messages and answers depend only on
@@ -27,6 +28,8 @@ pub struct Effects {
     pub answers: Vec<Answer>,
     /// What operators should know. Nothing depends on it.
     pub notices: Vec<Notice>,
+    /// What has ended of recorded traces, durably. Nothing depends on it.
+    pub spans: Vec<Span>,
 }
 
 /// A message to an executor.
@@ -57,6 +60,8 @@ pub struct StartAttempt {
     /// The coordinator's uptime at which the executor enters it; `None` for at once. Only executors
     /// that accept attempts early are sent a later instant.
     pub enter_at: Option<Duration>,
+    /// The trace that it is part of, at the span under which the handler's span comes.
+    pub trace: Option<Trace>,
 }
 
 /// An answer and the channel to the caller.

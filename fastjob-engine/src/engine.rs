@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use fastjob_core::trace::Sampler;
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::SmallRng};
 
@@ -47,6 +48,9 @@ pub struct Config {
     pub since: Timestamp,
     /// The limits of the jobs of the whole store.
     pub job_quota: JobQuota,
+    /// Which traces that begin with a fire are recorded; `None` if this node records no spans at
+    /// all. Traces of callers are then only passed on.
+    pub traces: Option<Sampler>,
 }
 
 impl Config {
@@ -55,7 +59,7 @@ impl Config {
     pub fn alone(executor_lost: Duration, seed: u64) -> Self {
         let since = Timestamp::UNIX_EPOCH;
         let (lease, job_quota) = (Lease::default(), JobQuota::default());
-        Self { executor_lost, seed, lease, partitions: 1, since, job_quota }
+        Self { executor_lost, seed, lease, partitions: 1, since, job_quota, traces: None }
     }
 
     /// The distance between consecutive ids of a partition.
@@ -95,6 +99,8 @@ pub struct Engine {
     pub(crate) left: Left,
     pub(crate) changes: Changes,
     pub(crate) tally: Tally,
+    /// Which new traces are recorded; `None` if no spans are.
+    pub(crate) traces: Option<Sampler>,
 }
 
 impl Engine {
@@ -121,6 +127,7 @@ impl Engine {
             left: Left::new(now.uptime + EARLY),
             changes: Changes::default(),
             tally: Tally::default(),
+            traces: config.traces,
         };
         engine.load(loaded, now);
         engine.journal.raise_ids(now);
@@ -266,6 +273,7 @@ impl Engine {
             Follow::Placed(attempts) => self.send_placed(now, attempts, out),
             Follow::Settled(life, attempts) => self.acknowledge(life, attempts, out),
             Follow::Answer(answer) => out.answers.push(answer),
+            Follow::Spans(spans) => out.spans.extend(spans),
         }
     }
 

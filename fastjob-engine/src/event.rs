@@ -12,7 +12,7 @@ use std::{
 
 use fastjob_core::{
     AttemptId, ExecutorName, HandlerName, Incarnation, Job, JobId, JobPath, Progress, ServiceName,
-    TaskId, TaskState, attempt::End,
+    TaskId, TaskState, Trace, attempt::End,
 };
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -443,6 +443,8 @@ pub struct Start {
     /// The idempotency key: starts of the job with the same key create one task. `None` if each
     /// start creates one.
     pub key: Option<StartKey>,
+    /// The trace that the start is part of; `None` if it is part of none.
+    pub trace: Option<Trace>,
 }
 
 /// Fires of a past range, to start now.
@@ -460,6 +462,8 @@ pub struct Backfill {
     pub key: Option<Arc<str>>,
     /// Which fires were backfilled before; `None` to start all of them again.
     pub looked: Option<Looked>,
+    /// The trace that the tasks are part of; `None` if they are part of none.
+    pub trace: Option<Trace>,
 }
 
 /// What a caller found in the store about the fires of a backfill.

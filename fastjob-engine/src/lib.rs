@@ -39,6 +39,7 @@ mod state;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use self::{
     answer::{
@@ -62,4 +63,5 @@ pub use self::{
     tally::{
         ALARM_KINDS, ATTEMPT_ENDS, DURATION_BOUNDS, Durations, Gauges, JobTally, TASK_ENDS, Tally,
     },
+    trace::{AttemptSpan, Span, TaskSpan},
 };

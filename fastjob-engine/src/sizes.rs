@@ -15,7 +15,7 @@ pub(crate) struct Sizes {
     /// Collections of what is open, each with its limit.
     pub(crate) of_open: Vec<(&'static str, usize, usize)>,
     /// Collections that are at most proportional to what is not durable.
-    pub(crate) of_unwritten: [(&'static str, usize); 3],
+    pub(crate) of_unwritten: [(&'static str, usize); 4],
     /// An attempt that was sent, while nothing waits for its executor.
     pub(crate) stray: Option<String>,
     /// The number of open tasks, if it is not what a new count says.

@@ -55,6 +55,7 @@ mod runtime;
 mod session;
 mod signal;
 mod state;
+mod trace;
 
 pub use fastjob_core::{
     AttemptId, Cause, CheckpointError, Fatal, FatalExt, JobContext, JobError, JobHandler, JobId,

@@ -15,6 +15,9 @@ pub use fastjob_postgres as postgres;
 #[doc = include_str!("../../docs/client.md")]
 struct ClientPage;
 #[cfg(doctest)]
+#[doc = include_str!("../../docs/traces.md")]
+struct TracesPage;
+#[cfg(doctest)]
 #[doc = include_str!("../../docs/getting-started.md")]
 struct GettingStartedPage;
 #[cfg(doctest)]

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use fastjob_core::Trace;
 use reqwest::{Certificate, redirect};
 
 use super::{
@@ -36,6 +37,7 @@ pub struct ClientBuilder {
     timeout: Duration,
     retry_for: Duration,
     user_agent: String,
+    trace: Option<Trace>,
 }
 
 /// Where certificates come from.
@@ -56,6 +58,7 @@ impl ClientBuilder {
             timeout: CALL,
             retry_for: RETRY,
             user_agent: concat!("fastjob-client/", env!("CARGO_PKG_VERSION")).to_owned(),
+            trace: None,
         }
     }
 
@@ -158,6 +161,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Makes calls part of this trace that are part of no other: tasks that they start belong to it.
+    /// For programs that are one step of a trace, such as a command line. Default: none.
+    pub fn in_trace(mut self, trace: Trace) -> Self {
+        self.trace = Some(trace);
+        self
+    }
+
     /// Creates the client. It connects when the first call is made.
     ///
     /// # Errors
@@ -194,6 +204,7 @@ impl ClientBuilder {
             connect_timeout: self.connect_timeout,
             timeout: self.timeout,
             retry_for: self.retry_for,
+            trace: self.trace,
         }))
     }
 

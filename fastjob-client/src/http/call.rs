@@ -4,7 +4,7 @@ mod many;
 
 use std::marker::PhantomData;
 
-use fastjob_core::duration;
+use fastjob_core::{Trace, duration};
 use jiff::Timestamp;
 use reqwest::{Method, Url};
 use serde::Serialize;
@@ -38,6 +38,8 @@ pub struct Call<T> {
     pub(super) repeat: Repeat,
     /// The value of the header `If-Match`.
     pub(super) if_match: Option<String>,
+    /// The trace that the caller is part of.
+    pub(super) trace: Option<Trace>,
     answer: PhantomData<fn() -> T>,
 }
 
@@ -69,6 +71,7 @@ impl<T> Call<T> {
                 .map(|part| ClientError::InvalidName { name: (*part).to_owned() }),
             repeat: Repeat::Never,
             if_match: None,
+            trace: None,
             answer: PhantomData,
         }
     }
@@ -109,6 +112,13 @@ impl<T> Call<T> {
         }
     }
 
+    /// Makes the call part of a trace: tasks that it starts belong to that trace. With the feature
+    /// `opentelemetry`, that of the current span is the default.
+    #[must_use]
+    pub fn in_trace(self, trace: Option<Trace>) -> Self {
+        Self { trace, ..self }
+    }
+
     /// Makes a change of a job only if the job is as the view shows it. Otherwise the call fails with
     /// [`ClientError::Changed`]. A change that was made once would fail like this if it were sent
     /// again, so it is not repeated.
@@ -131,8 +141,10 @@ impl<T> Call<T> {
 
     /// The same call, with its answer read as another type.
     pub(super) fn cast<U>(self) -> Call<U> {
-        let Self { method, root, path, query, body, unusable, repeat, if_match, answer: _ } = self;
-        Call { method, root, path, query, body, unusable, repeat, if_match, answer: PhantomData }
+        let Self { method, root, path, query, body, unusable, repeat, if_match, trace, answer: _ } =
+            self;
+        let answer = PhantomData;
+        Call { method, root, path, query, body, unusable, repeat, if_match, trace, answer }
     }
 
     /// The same page of a list, with another cursor.
@@ -146,6 +158,7 @@ impl<T> Call<T> {
             unusable: None,
             repeat: self.repeat,
             if_match: self.if_match.clone(),
+            trace: self.trace.clone(),
             answer: PhantomData,
         }
         .with("limit", limit)
@@ -243,7 +256,7 @@ impl Call<Started> {
     pub fn start(job: &str, request: &StartRequest) -> Self {
         let repeat = if request.key.is_some() { Repeat::Later } else { Repeat::Never };
         let call = Self::new(Method::POST, &["jobs", job, "start"]).body("start", request);
-        Self { repeat, ..call }
+        Self { repeat, ..call }.in_trace(request.trace.clone())
     }
 
     /// Runs a task again that has ended.
@@ -251,7 +264,7 @@ impl Call<Started> {
         let path = ["tasks", &task.to_string(), "rerun"];
         let call = Self::new(Method::POST, &path).body("rerun", request);
         let repeat = if request.again { Repeat::Never } else { Repeat::Later };
-        Self { repeat, ..call }
+        Self { repeat, ..call }.in_trace(request.trace.clone())
     }
 }
 

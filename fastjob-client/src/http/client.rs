@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use fastjob_core::Trace;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -52,6 +53,8 @@ pub(super) struct Shared {
     pub(super) connect_timeout: Duration,
     pub(super) timeout: Duration,
     pub(super) retry_for: Duration,
+    /// The trace of calls that are part of no other.
+    pub(super) trace: Option<Trace>,
 }
 
 /// A coordinator, and the connections to it.

@@ -94,6 +94,13 @@ impl Client {
         if let Some(tag) = &call.if_match {
             request = request.header(header::IF_MATCH, tag);
         }
+        let trace = call.trace.clone().or_else(crate::trace::current);
+        if let Some(trace) = trace.as_ref().or(client.trace.as_ref()) {
+            request = request.header("traceparent", trace.context.to_string());
+            if let Some(state) = &trace.state {
+                request = request.header("tracestate", &**state);
+            }
+        }
         if let Some(body) = &call.body {
             request = request.header(header::CONTENT_TYPE, "application/json").body(body.clone());
         }

@@ -1,6 +1,6 @@
 //! Starts: of one task, of one that runs again, and of past fires.
 
-use fastjob_core::TaskState;
+use fastjob_core::{TaskState, Trace};
 use serde::{Deserialize, Serialize};
 
 use super::Word;
@@ -29,6 +29,10 @@ pub struct StartRequest {
     /// `manual` if a person requested it; `api` if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// The trace that the start is part of. It is sent as the headers `traceparent` and `tracestate`,
+    /// and is no part of the JSON.
+    #[serde(skip)]
+    pub trace: Option<Trace>,
 }
 
 /// The request to run a task again that has ended.
@@ -58,6 +62,10 @@ pub struct RerunRequest {
     /// `manual` if a person requested it; `api` if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// The trace that the start is part of. It is sent as the headers `traceparent` and `tracestate`,
+    /// and is no part of the JSON.
+    #[serde(skip)]
+    pub trace: Option<Trace>,
 }
 
 /// A task that was started.

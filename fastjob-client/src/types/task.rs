@@ -46,6 +46,10 @@ pub struct TaskView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub reruns: Option<i64>,
+    /// The id of the trace that it is part of, 32 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub trace_id: Option<String>,
     /// The first task that has run this one again, unless that was requested with a key. Only when
     /// one task is read, not in lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -7,7 +7,7 @@ use super::{
     Problem,
     jobs::which as which_jobs,
     problem::Field,
-    read::{JsonBody, NoParams, Params, filter},
+    read::{Caller, JsonBody, NoParams, Params, filter},
     tasks::which as which_tasks,
 };
 use crate::ops::{
@@ -18,23 +18,25 @@ use crate::ops::{
 pub(super) async fn jobs(
     State(ops): State<Ops>,
     _: NoParams,
+    Caller(trace): Caller,
     JsonBody(ask): JsonBody<JobsRequest>,
 ) -> Result<Json<Bulk<BulkJob>>, Problem> {
     let JobsRequest { action, jobs, filter, param, key, cause, dry_run, expect } = ask;
     let start = StartRequest { param, key, cause, ..StartRequest::default() };
     let which = which("jobs", jobs, filter, which_jobs)?;
-    let ask = BulkJobs { action, which, start, dry_run, expect };
+    let ask = BulkJobs { action, which, start, dry_run, expect, trace };
     Ok(Json(ops.bulk_jobs(ask).await?))
 }
 
 pub(super) async fn tasks(
     State(ops): State<Ops>,
     _: NoParams,
+    Caller(trace): Caller,
     JsonBody(ask): JsonBody<TasksRequest>,
 ) -> Result<Json<Bulk<BulkTask>>, Problem> {
     let TasksRequest { action, tasks, filter, reason, cause, dry_run, expect } = ask;
     let which = which("tasks", tasks, filter, which_tasks)?;
-    let ask = BulkTasks { action, which, reason, cause, dry_run, expect };
+    let ask = BulkTasks { action, which, reason, cause, dry_run, expect, trace };
     Ok(Json(ops.bulk_tasks(ask).await?))
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Problem,
-    read::{JsonBody, LargeBody, MaybeBody, Name, NoParams, Params, RoomForPage},
+    read::{Caller, JsonBody, LargeBody, MaybeBody, Name, NoParams, Params, RoomForPage},
     version::{OnlyIf, Tagged},
 };
 use crate::ops::{
@@ -150,18 +150,20 @@ pub(super) async fn start(
     State(ops): State<Ops>,
     Name(name): Name,
     _: NoParams,
+    Caller(trace): Caller,
     MaybeBody(ask): MaybeBody<StartRequest>,
 ) -> Result<Json<Started>, Problem> {
-    Ok(Json(ops.start(&name, ask).await?))
+    Ok(Json(ops.start(&name, ask, trace).await?))
 }
 
 pub(super) async fn backfill(
     State(ops): State<Ops>,
     Name(name): Name,
     _: NoParams,
+    Caller(trace): Caller,
     JsonBody(ask): JsonBody<BackfillRequest>,
 ) -> Result<Json<Backfilled>, Problem> {
-    Ok(Json(ops.backfill(&name, ask).await?))
+    Ok(Json(ops.backfill(&name, ask, trace).await?))
 }
 
 pub(super) fn written(saved: Saved, job: JobView) -> Response {

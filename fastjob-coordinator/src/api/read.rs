@@ -12,7 +12,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     response::{IntoResponse, IntoResponseParts, ResponseParts},
 };
-use fastjob_core::{duration, misread::Misread};
+use fastjob_core::{Trace, duration, misread::Misread};
 use http::{
     HeaderMap,
     header::{CONTENT_LENGTH, CONTENT_TYPE},
@@ -89,6 +89,25 @@ where
     match Path::from_request_parts(parts, state).await {
         Ok(Path(read)) => Ok(read),
         Err(_) => Err(Problem::new(Kind::Unreadable, "the path is not percent-encoded UTF-8")),
+    }
+}
+
+/// The trace that the caller is part of. Headers that are not valid are ignored, as W3C Trace Context
+/// says.
+pub(super) struct Caller(pub(super) Option<Trace>);
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let mut parents = parts.headers.get_all("traceparent").iter();
+        // Of two, none is the right one.
+        let parent = parents.next().filter(|_| parents.next().is_none());
+        let states = parts.headers.get_all("tracestate").iter();
+        let states: Option<Vec<_>> = states.map(|state| state.to_str().ok()).collect();
+        let state = states.map(|states| states.join(","));
+        let parent = parent.and_then(|parent| parent.to_str().ok());
+        Ok(Self(Trace::of_headers(parent, state.as_deref())))
     }
 }
 

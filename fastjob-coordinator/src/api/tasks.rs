@@ -6,7 +6,7 @@ use axum::{Json, extract::State};
 
 use super::{
     Problem,
-    read::{Id, MaybeBody, NoParams, Params, RoomForPage},
+    read::{Caller, Id, MaybeBody, NoParams, Params, RoomForPage},
 };
 use crate::ops::{ListTasks, Ops, Page, RerunRequest, Started, StopAnswer, TaskView};
 
@@ -64,7 +64,8 @@ pub(super) async fn rerun(
     State(ops): State<Ops>,
     Id(task): Id,
     _: NoParams,
+    Caller(trace): Caller,
     MaybeBody(ask): MaybeBody<RerunRequest>,
 ) -> Result<Json<Started>, Problem> {
-    Ok(Json(ops.rerun(task, ask).await?))
+    Ok(Json(ops.rerun(task, ask, trace).await?))
 }

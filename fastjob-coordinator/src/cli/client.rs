@@ -1,12 +1,16 @@
 //! The client of the commands: made from the settings, and its errors as a terminal shows them.
 
 use fastjob_client::{Client, ClientError, List, types::Page};
+use fastjob_core::Trace;
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::error::{Error, Failure};
+use super::{
+    env::Env,
+    error::{Error, Failure},
+};
 use crate::config::Config;
 
 const TRUST: &str = "if the coordinator's certificate comes from a private CA, set its certificate \
@@ -14,7 +18,7 @@ const TRUST: &str = "if the coordinator's certificate comes from a private CA, s
 
 /// A client of the configured coordinator. A command reports each failure to its user at once, so
 /// nothing is retried.
-pub(super) fn connect(config: &Config) -> Result<Client, Error> {
+pub(super) fn connect(config: &Config, env: &Env) -> Result<Client, Error> {
     if let Some(problem) = config.client_token_problem() {
         return Err(Error::failed(format!("could not read the token: {}", problem.message)));
     }
@@ -24,6 +28,11 @@ pub(super) fn connect(config: &Config) -> Result<Client, Error> {
         .insecure_plaintext(config.insecure_plaintext)
         .retry_for(std::time::Duration::ZERO)
         .user_agent(concat!("fastjob/", env!("CARGO_PKG_VERSION")));
+    // The convention of OpenTelemetry for programs: what they start is part of the trace.
+    let (parent, state) = (env.get("TRACEPARENT"), env.get("TRACESTATE"));
+    if let Some(trace) = Trace::of_headers(parent.as_deref(), state.as_deref()) {
+        client = client.in_trace(trace);
+    }
     if let Some(token) = &config.token {
         client = client.token(token.expose());
     }

@@ -204,7 +204,7 @@ impl Cli {
         let colours = options.color.is_on(reader == Reader::Terminal, env);
         let out = Out::new(stdout, options.json, reader, options.times(env));
         let mut out = out.with_colours(colours).with_progress(progress);
-        let client = || client::connect(&options.settings(env)?);
+        let client = || client::connect(&options.settings(env)?, env);
         match command {
             Command::Serve(serve) => serve.run(&options, env).await,
             Command::Check => check::run(&options, env, &mut out),

@@ -74,7 +74,8 @@ fn send(_: &str, _: &str) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "there are no such sockets on this system"))
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::os::{
         linux::net::SocketAddrExt,

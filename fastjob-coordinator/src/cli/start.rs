@@ -68,6 +68,7 @@ impl Start {
             delay: self.delay.map(duration::to_text),
             key: self.key,
             cause: Some("manual".to_owned()),
+            ..StartRequest::default()
         };
         let client = client()?;
         let answer = client.answer(Call::start(&self.job, &ask)).await;

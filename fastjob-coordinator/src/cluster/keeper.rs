@@ -32,6 +32,7 @@ use crate::{
         self, ClusterStore, Lease, LoadStore, NodeRow,
         writer::{Listener, WriterHandle},
     },
+    traces::Traces,
 };
 
 /// Timeout for loading a partition.
@@ -65,6 +66,7 @@ pub(crate) struct Keeper {
     /// Known before an engine starts.
     pub(crate) drains: Drains,
     pub(crate) losses: Losses,
+    pub(crate) traces: Traces,
     pub(crate) metrics: Metrics,
 }
 
@@ -219,6 +221,7 @@ impl Keeper {
             partitions: facts.partitions,
             since: facts.since,
             job_quota: self.settings.job_quota,
+            traces: self.traces.sampler(),
         };
         let limits = self.limits.clone();
         let (handle, inbox) = EngineHandle::new(self.engines.health().clone());
@@ -233,6 +236,7 @@ impl Keeper {
             writer: self.writer.clone(),
             sessions: self.sessions.clone(),
             losses: self.losses.clone(),
+            traces: self.traces.clone(),
             metrics: self.metrics.clone(),
             permit,
             lease,

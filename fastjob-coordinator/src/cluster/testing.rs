@@ -322,6 +322,7 @@ impl Home {
 
     pub(super) fn keeper(&self) -> Keeper {
         Keeper {
+            traces: crate::traces::Traces::default(),
             settings: Settings {
                 executor_lost: 2 * LEASE,
                 lease: LEASE,

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     ConsoleConfig, LimitsConfig, LogsConfig, LogsUrl, MetricsConfig, Problem, ServerUrl, StoreUrl,
-    Token,
+    Token, TracesConfig,
     setting::{Group, Visitor, at_least, at_most, between, settings},
     store_url::Transport,
     visit::check_bounds,
@@ -84,6 +84,8 @@ settings! {
         pub logs: LogsConfig;
         /// What `/metrics` tells apart.
         pub metrics: MetricsConfig;
+        /// Where the traces of tasks are sent.
+        pub traces: TracesConfig;
         /// The web console.
         pub console: ConsoleConfig;
     }
@@ -275,6 +277,7 @@ impl CoordinatorConfig {
         check_bounds(self, "coordinator", problems);
         self.limits.check(problems);
         self.logs.check(problems);
+        self.traces.check(problems);
         self.console.check(problems);
     }
 }

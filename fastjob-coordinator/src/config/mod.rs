@@ -32,6 +32,7 @@ mod show;
 mod store_url;
 mod template;
 mod token_file;
+mod traces;
 mod value;
 mod visit;
 
@@ -63,6 +64,7 @@ pub use self::{
     metrics::MetricsConfig,
     problem::{ConfigError, Problem},
     store_url::{InvalidStoreUrl, StoreUrl},
+    traces::TracesConfig,
 };
 pub(crate) use self::{file::Source, listen::Listen, setting::Value, template::Template};
 use self::{

@@ -1,6 +1,7 @@
 mod console;
 mod logs;
 mod secrets;
+mod traces;
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 

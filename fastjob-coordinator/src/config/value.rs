@@ -115,6 +115,26 @@ impl Value for bool {
     }
 }
 
+impl Value for f64 {
+    const TYPE: &'static str = "number";
+
+    fn of_file(value: Toml) -> Result<Self, String> {
+        match value {
+            Toml::Float(value) => Ok(value),
+            Toml::Integer(value) => Ok(value as Self),
+            other => Err(wrong_type(&other, "a number")),
+        }
+    }
+
+    fn of_variable(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| format!("`{text}` is not a number"))
+    }
+
+    fn shown(&self) -> Option<Toml> {
+        Some(Toml::Float(*self))
+    }
+}
+
 impl Value for Duration {
     const TYPE: &'static str = "duration";
 
@@ -293,8 +313,14 @@ impl Value for BTreeMap<String, Secret> {
         table.into_iter().map(read).collect()
     }
 
-    fn of_variable(_: &str) -> Result<Self, String> {
-        Err("a table has no variable: set it in the file".to_owned())
+    /// Reads `name=value`, separated by commas.
+    fn of_variable(text: &str) -> Result<Self, String> {
+        let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+        let pair = |pair: &str| {
+            let (name, value) = pair.split_once('=').ok_or("write it like `name=value,…`")?;
+            Ok((name.trim().to_owned(), Secret::from(value.trim().to_owned())))
+        };
+        pairs.map(pair).collect()
     }
 
     fn shown(&self) -> Option<Toml> {

@@ -140,7 +140,8 @@ async fn ended(state: &mut watch::Receiver<State>) {
 
 impl Backend for Handle {
     async fn start_job(&self, job: &str, request: &StartRequest) -> Result<Started, ClientError> {
-        self.call(|ops| async move { ops.start(job, request.clone()).await }).await
+        self.call(|ops| async move { ops.start(job, request.clone(), request.trace.clone()).await })
+            .await
     }
 
     async fn read_job(&self, job: &str) -> Result<JobView, ClientError> {
@@ -156,7 +157,10 @@ impl Backend for Handle {
     }
 
     async fn rerun_task(&self, task: i64, request: &RerunRequest) -> Result<Started, ClientError> {
-        self.call(|ops| async move { ops.rerun(task, request.clone()).await }).await
+        self.call(
+            |ops| async move { ops.rerun(task, request.clone(), request.trace.clone()).await },
+        )
+        .await
     }
 
     async fn read_log(&self, task: i64, piece: &LogQuery) -> Result<LogView, ClientError> {

@@ -28,6 +28,7 @@ use crate::{
         writer::{Unwritten, Writer},
     },
     sweep,
+    traces::Traces,
 };
 
 /// How long to wait for the part that caused the writer to end.
@@ -55,6 +56,11 @@ struct Parts {
     store: Arc<dyn Store>,
     handles: Handles,
     drain: Duration,
+    /// Ends after the engines, with the last spans. Nothing waits for it before that.
+    exporter: JoinSet<Ended>,
+    exporting: CancellationToken,
+    /// How long it may take for the last spans.
+    export_within: Duration,
 }
 
 impl Coordinator {
@@ -116,6 +122,7 @@ impl Coordinator {
             deadline.clone(),
             writer_handle.health(),
         );
+        let (traces, exporter) = Traces::new(&settings.traces, &metrics, &me.id.0);
         let drains = Drains::new(Arc::clone(&store) as _, engines.clone());
         let losses = Losses::counting(settings.lost_executors, metrics.clone());
         let cookies = executor_key.as_ref().map(|key| Cookies::new(key, Arc::clone(&clock)));
@@ -129,6 +136,7 @@ impl Coordinator {
             channels: channels.clone(),
             drains: drains.clone(),
             losses: losses.clone(),
+            traces: traces.clone(),
             handlers: Handlers::default(),
             metrics: metrics.clone(),
             feeds: Feeds::default(),
@@ -168,6 +176,7 @@ impl Coordinator {
             map,
             drains: drains.clone(),
             losses: losses.clone(),
+            traces,
             metrics: metrics.clone(),
         };
 
@@ -179,7 +188,14 @@ impl Coordinator {
             store: Arc::clone(&store),
             handles,
             drain: settings.drain,
+            exporter: JoinSet::new(),
+            exporting: CancellationToken::new(),
+            export_within: settings.traces.timeout,
         };
+        if let Some(exporter) = exporter {
+            let exporting = exporter.run(parts.exporting.clone());
+            parts.exporter.spawn(part("trace exporter", exporting));
+        }
         let listener = engines.clone();
         parts.writer.spawn(caught(async move { writer.run(writing, listener).await }));
         let until_released = released.drop_guard();
@@ -313,6 +329,7 @@ impl Parts {
             self.written = last.ok().flatten().and_then(Result::ok);
         }
         close(&*self.store).await;
+        stop_exporter(self.exporter, &self.exporting, self.export_within).await;
         match self.written {
             Some(Ok(Ok(()))) => None,
             Some(Ok(Err(Unwritten::Late { waited }))) => Some(RunError::Unwritten { waited }),
@@ -336,6 +353,22 @@ impl Parts {
             tracing::warn!("shutdown timed out, aborting the remaining parts");
         }
         self.loops.abort_all();
+    }
+}
+
+/// Has the last spans exported, for as long as that may take.
+async fn stop_exporter(
+    mut exporter: JoinSet<Ended>,
+    exporting: &CancellationToken,
+    most: Duration,
+) {
+    exporting.cancel();
+    match tokio::time::timeout(most, exporter.join_next()).await {
+        Ok(Some(Ok(Ended { part, panic: Some(panic) }))) => {
+            tracing::error!(part, panic, "a part panicked: its spans are lost");
+        }
+        Ok(_) => {}
+        Err(_) => tracing::warn!("timed out exporting the last spans, they are dropped"),
     }
 }
 

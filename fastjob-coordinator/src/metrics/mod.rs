@@ -16,6 +16,7 @@ mod saved;
 mod store;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 use std::{fmt, ops::Deref, sync::Arc};
 
@@ -62,6 +63,7 @@ pub(crate) struct Parts {
     pub(crate) leases: parts::Leases,
     pub(crate) alarms: parts::Alarms,
     pub(crate) uploads: parts::Uploads,
+    pub(crate) traces: traces::Traces,
     /// One scrape at a time.
     pub(crate) scraping: Semaphore,
 }
@@ -121,6 +123,7 @@ impl Metrics {
             leases: parts::Leases::default(),
             alarms: parts::Alarms::default(),
             uploads: parts::Uploads::default(),
+            traces: traces::Traces::default(),
             scraping: Semaphore::new(1),
         }))
     }
@@ -174,6 +177,7 @@ impl Collector for Scrape {
         metrics.leases.write(out)?;
         metrics.alarms.write(out)?;
         metrics.uploads.write(out)?;
+        metrics.traces.write(out)?;
         metrics.requests.write(out)?;
         process.write(out)
     }

@@ -50,6 +50,7 @@ fn engine_with_jobs(names: &[&str]) -> Engine {
         partitions: 1,
         since: wall,
         job_quota: Default::default(),
+        traces: None,
     };
     let mut engine = Engine::new(config, limits, Loaded::default(), now);
     engine.count_by_job();

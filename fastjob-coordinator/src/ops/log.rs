@@ -268,6 +268,7 @@ mod tests {
             note: None,
             parent: None,
             reruns: None,
+            trace: None,
             attempts,
         }
     }

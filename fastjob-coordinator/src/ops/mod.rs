@@ -96,6 +96,7 @@ use crate::{
     sessions::Sessions,
     shell::AskError,
     store::{self, writer::Health},
+    traces::Traces,
 };
 
 /// Maximum number of items of a page.
@@ -159,6 +160,7 @@ pub(crate) struct Parts {
     pub(crate) channels: Channels,
     pub(crate) drains: Drains,
     pub(crate) losses: Losses,
+    pub(crate) traces: Traces,
     pub(crate) handlers: Handlers,
     pub(crate) metrics: Metrics,
     pub(crate) feeds: Feeds,

@@ -8,14 +8,14 @@ use std::{
     sync::Arc,
 };
 
-use fastjob_core::{AttemptState, ExecutorName, TaskId, TaskState};
+use fastjob_core::{AttemptState, ExecutorName, TaskId, TaskState, Trace};
 use fastjob_engine::{Command, JobRefused, Part, Rerun, StartKey, StartedTask, rerun_key};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Error, Ops, RerunRequest, Started, TaskView,
     node_calls::NodeCall,
-    start::{LOOKS, cause, checked_key, executor, param},
+    start::{LOOKS, cause, checked_key, executor, param, read_trace, written_trace},
     tasks::unknown,
 };
 use crate::{
@@ -28,6 +28,9 @@ use crate::{
 pub(super) struct RerunTask {
     task: TaskId,
     request: RerunRequest,
+    /// The trace that the rerun is part of, as in a store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace: Option<String>,
 }
 
 impl NodeCall for RerunTask {
@@ -76,6 +79,7 @@ impl NodeCall for RerunTask {
             executor,
             part,
             key: None,
+            trace: read_trace(self.trace.as_deref()),
         };
         let started = match (key, request.again) {
             (Some(_), true) => {
@@ -140,10 +144,21 @@ impl Asked<'_> {
 
 impl Ops {
     /// Runs a task again that has ended, and returns the new task once it is durable.
-    pub(crate) async fn rerun(&self, task: i64, request: RerunRequest) -> Result<Started, Error> {
+    pub(crate) async fn rerun(
+        &self,
+        task: i64,
+        request: RerunRequest,
+        caller: Option<Trace>,
+    ) -> Result<Started, Error> {
+        let call = self.traces.call(caller);
+        let trace = written_trace(&call);
         // A task is in the partition of its job.
         let partition = Partition::of_id(task, self.engines.partitions());
-        self.call_owner(partition, RerunTask { task: TaskId(task), request }).await
+        let started =
+            self.call_owner(partition, RerunTask { task: TaskId(task), request, trace }).await;
+        let outcome = started.as_ref().map(|started| Some(started.task));
+        call.end("rerun", format!("task {task}"), outcome);
+        started
     }
 
     /// The task that has run this one again; without those of an explicit `again` or key.
@@ -306,6 +321,7 @@ mod tests {
             note: None,
             parent: None,
             reruns: None,
+            trace: None,
             attempts: shards.iter().map(attempt).collect(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fastjob_core::{Cause, ExecutorName, JobPath, TaskId, instant};
+use fastjob_core::{Cause, ExecutorName, JobPath, TaskId, Trace, instant};
 use fastjob_engine::{
     Backfill, Command, JobRefused, Looked, OWN_KEYS, Start, StartKey, StartedTask, When,
     backfill_key,
@@ -15,6 +15,7 @@ use crate::{
     clock::wall_now,
     shell::EngineHandle,
     store::{self, Partition},
+    traces::Call,
 };
 
 /// Maximum number of bytes of a key.
@@ -29,6 +30,9 @@ const BACKFILL_MOST: u32 = 1_000;
 pub(super) struct StartJob {
     job: JobPath,
     request: StartRequest,
+    /// The trace that the start is part of, as in a store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace: Option<String>,
 }
 
 impl NodeCall for StartJob {
@@ -49,7 +53,8 @@ impl NodeCall for StartJob {
             let Some(task) = ops.store.task_of_key(job, key).await? else { return Err(refused) };
             return ops.started_before(task.0, key, param.as_deref()).await;
         }
-        let start = Start { job: self.job, cause, param: param.clone(), at, executor, key: None };
+        let (job, trace) = (self.job, read_trace(self.trace.as_deref()));
+        let start = Start { job, cause, param: param.clone(), at, executor, key: None, trace };
         let started = match &request.key {
             Some(key) => ops.start_once(&engine, start, key.as_str().into()).await?,
             None => engine.ask(|answer| Command::Start { ask: start, answer }).await??,
@@ -67,6 +72,9 @@ impl NodeCall for StartJob {
 pub(super) struct BackfillJob {
     job: JobPath,
     request: BackfillRequest,
+    /// The trace that the call is part of, as in a store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace: Option<String>,
 }
 
 impl NodeCall for BackfillJob {
@@ -95,7 +103,8 @@ impl NodeCall for BackfillJob {
         }
         let key = request.key.as_deref().map(Into::into);
         let checked = ops.check_start(&self.job, None).await;
-        let ask = Backfill { job: self.job, from, until, most, key, looked: None };
+        let (job, trace) = (self.job, read_trace(self.trace.as_deref()));
+        let ask = Backfill { job, from, until, most, key, looked: None, trace };
         if let Err(refused) = checked {
             // What was started before is answered, as for a start with a key.
             let looked = if request.again { None } else { ops.looked_up(&ask).await?.looked };
@@ -119,9 +128,21 @@ impl NodeCall for BackfillJob {
 
 impl Ops {
     /// Starts a task of a job and returns it once it is durable.
-    pub(crate) async fn start(&self, path: &str, request: StartRequest) -> Result<Started, Error> {
-        let (partition, job) = self.place(path).await?;
-        self.call_owner(partition, StartJob { job, request }).await
+    pub(crate) async fn start(
+        &self,
+        path: &str,
+        request: StartRequest,
+        caller: Option<Trace>,
+    ) -> Result<Started, Error> {
+        let call = self.traces.call(caller);
+        let trace = written_trace(&call);
+        let started = async {
+            let (partition, job) = self.place(path).await?;
+            self.call_owner(partition, StartJob { job, request, trace }).await
+        };
+        let started = started.await;
+        call.end("start", path.to_owned(), started.as_ref().map(|started| Some(started.task)));
+        started
     }
 
     /// Starts a task unless one with this key exists, and returns the existing or new task.
@@ -211,10 +232,28 @@ impl Ops {
         &self,
         path: &str,
         request: BackfillRequest,
+        caller: Option<Trace>,
     ) -> Result<Backfilled, Error> {
-        let (partition, job) = self.place(path).await?;
-        self.call_owner(partition, BackfillJob { job, request }).await
+        let call = self.traces.call(caller);
+        let trace = written_trace(&call);
+        let done = async {
+            let (partition, job) = self.place(path).await?;
+            self.call_owner(partition, BackfillJob { job, request, trace }).await
+        };
+        let done = done.await;
+        call.end("backfill", path.to_owned(), done.as_ref().map(|_| None));
+        done
     }
+}
+
+/// The trace of what a call starts, for the node that starts it.
+pub(super) fn written_trace(call: &Call) -> Option<String> {
+    call.trace().map(|trace| trace.to_string())
+}
+
+/// What [`written_trace`] has written on this or another node.
+pub(super) fn read_trace(text: Option<&str>) -> Option<Trace> {
+    text.and_then(|text| text.parse().ok())
 }
 
 pub(super) fn cause(word: Option<&str>) -> Result<Cause, Error> {

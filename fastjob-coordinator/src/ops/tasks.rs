@@ -86,6 +86,7 @@ pub(super) fn view_of(row: TaskRow, live: &Live) -> TaskView {
         note: row.note,
         parent: row.parent.map(|task| task.0),
         reruns: row.reruns.map(|task| task.0),
+        trace_id: row.trace,
         rerun_by: None,
         unanswered: None,
         attempts,

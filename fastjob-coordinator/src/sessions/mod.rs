@@ -309,6 +309,7 @@ fn start(start: &StartAttempt, now: Sent) -> AttemptToSend<'_> {
         enter_at_us: start
             .enter_at
             .map_or(0, |at| micros(now.elapsed + at.saturating_sub(now.uptime))),
+        trace: start.trace.as_ref(),
     }
 }
 
@@ -362,6 +363,9 @@ mod tests {
             param: None,
             checkpoint: Some("7".into()),
             enter_at: Some(Duration::from_micros(1_500)),
+            trace: Some(
+                "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 a=1".parse().unwrap(),
+            ),
         };
         let outbound = Outbound::Message(Lease::default(), Message::Start(vec![start]));
         let (uptime, elapsed) = (Duration::from_millis(1), Duration::from_millis(61));
@@ -397,6 +401,8 @@ mod tests {
         assert_eq!((attempt.shard_index, attempt.shard_total), (3, 4));
         assert_eq!(attempt.enter_at_us, 61_500);
         assert_eq!(attempt.checkpoint.as_deref(), Some("7"));
+        let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!((&*attempt.traceparent, &*attempt.tracestate), (traceparent, "a=1"));
         assert_eq!((attempt.max_waiting, attempt.max_running), (1_000, 16));
     }
 }

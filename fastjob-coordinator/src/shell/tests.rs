@@ -97,6 +97,7 @@ fn started(permit: Permit, writer: WriterHandle) -> Started {
     let sessions = Sessions::default();
     let lease = Lease::default();
     let around = Around {
+        traces: Traces::default(),
         clock: Arc::clone(&clock),
         writer,
         sessions: sessions.clone(),
@@ -125,6 +126,7 @@ fn started(permit: Permit, writer: WriterHandle) -> Started {
         at: When::Now,
         executor: None,
         key: None,
+        trace: None,
     };
     let (answer, task) = oneshot::channel();
     engine.handle(clock.now(), Event::Command(Command::Start { ask, answer }), &mut effects);

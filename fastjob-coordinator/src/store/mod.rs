@@ -60,7 +60,7 @@ pub(crate) use self::{
 pub(crate) use fastjob_engine::record::{
     AlarmKind, Attempt, ChildStart, Commit, EndedAttempt, EndedShard, JobLink, JobRow, Lease,
     LifeId, LifeRow, Lineage, Loaded, NewAttempt, OpenAttempt, Origin, Overrides, Partition,
-    RerunOf, definition_bytes,
+    RerunOf, TaskTrace, definition_bytes,
 };
 
 /// An attempt for display.
@@ -99,6 +99,8 @@ pub(crate) struct TaskRow {
     pub(crate) parent: Option<TaskId>,
     /// The task that it runs again.
     pub(crate) reruns: Option<TaskId>,
+    /// The id of the trace that it is part of.
+    pub(crate) trace: Option<String>,
     /// In the order of their shards and numbers.
     pub(crate) attempts: Vec<AttemptRow>,
 }

@@ -15,6 +15,7 @@ use crate::{
     handler::JobOutput,
     id::{AttemptId, JobId, TaskId},
     task::Cause,
+    trace::Trace,
 };
 
 /// What a [`TestContext`] starts with. [`JobContext::for_test`] creates it.
@@ -39,6 +40,7 @@ impl TestContextBuilder {
             param: None,
             shard: Shard::WHOLE,
             checkpoint: None,
+            trace: None,
         };
         Self { facts, stop: CancellationToken::new() }
     }
@@ -101,6 +103,12 @@ impl TestContextBuilder {
     pub fn fire_at(mut self, fire_at: Timestamp) -> Self {
         self.facts.fire_at = Some(fire_at);
         self.facts.cause = Cause::Schedule;
+        self
+    }
+
+    /// The trace that the attempt is part of. None if omitted.
+    pub fn trace(mut self, trace: Trace) -> Self {
+        self.facts.trace = Some(trace);
         self
     }
 

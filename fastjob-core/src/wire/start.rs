@@ -11,6 +11,7 @@ use prost::{
 };
 
 use super::v1::{Attempt, Lease};
+use crate::trace::Trace;
 
 /// Attempts to run: those that were decoded, and those that are encoded already.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,6 +58,7 @@ pub struct AttemptToSend<'a> {
     pub checkpoint: Option<&'a str>,
     pub created_at: i64,
     pub enter_at_us: u64,
+    pub trace: Option<&'a Trace>,
 }
 
 const ATTEMPTS: u32 = 1;
@@ -107,6 +109,7 @@ impl Encoded {
             checkpoint,
             created_at,
             enter_at_us,
+            trace,
         } = *attempt;
         let one = &mut self.one;
         one.clear();
@@ -140,6 +143,12 @@ impl Encoded {
         }
         number_field(one, 19, created_at.cast_unsigned());
         number_field(one, 20, enter_at_us);
+        if let Some(trace) = trace {
+            text_field(one, 21, &trace.context.to_string());
+            if let Some(state) = &trace.state {
+                text_field(one, 22, state);
+            }
+        }
         key(&mut self.bytes, ATTEMPTS, WireType::LengthDelimited);
         varint(&mut self.bytes, self.one.len() as u64);
         self.bytes.extend_from_slice(&self.one);
@@ -225,6 +234,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::trace::TraceContext;
 
     fn number<T: Arbitrary + Default + Clone + 'static>() -> BoxedStrategy<T> {
         prop_oneof![Just(T::default()), any::<T>()].boxed()
@@ -240,13 +250,20 @@ mod tests {
         let times = [(); 3].map(|()| number::<u64>());
         let rest = (times, number::<i32>(), number::<i32>());
         let texts = (text(), text(), prop::option::of(text()), prop::option::of(text()));
-        let others = (prop::option::of(number::<i64>()), any::<bool>());
+        let trace = prop::option::of((1_u128.., 1_u64.., any::<bool>(), any::<bool>()));
+        let others = (prop::option::of(number::<i64>()), any::<bool>(), trace);
         (ids, counts, rest, texts, others).prop_map(|(ids, counts, rest, texts, others)| {
             let [attempt, task, job, created_at] = ids;
             let [number, shard_index, shard_total, max_waiting, max_running] = counts;
             let ([timeout_ms, grace_ms, enter_at_us], cause, block) = rest;
             let (job_name, handler, param, checkpoint) = texts;
-            let (fire_at, exclusive) = others;
+            let (fire_at, exclusive, trace) = others;
+            let trace = trace.map(|(trace, span, is_sampled, has_state)| {
+                let context = TraceContext { is_sampled, ..TraceContext::root(trace, span) };
+                Trace { context, state: has_state.then(|| "a=1".into()) }
+            });
+            let traceparent = trace.as_ref().map(|trace| trace.context.to_string());
+            let tracestate = trace.and_then(|trace| trace.state);
             Attempt {
                 attempt,
                 task,
@@ -268,11 +285,17 @@ mod tests {
                 checkpoint,
                 created_at,
                 enter_at_us,
+                traceparent: traceparent.unwrap_or_default(),
+                tracestate: tracestate.as_deref().unwrap_or_default().to_owned(),
             }
         })
     }
 
-    fn to_send(attempt: &Attempt) -> AttemptToSend<'_> {
+    fn trace_of(attempt: &Attempt) -> Option<Trace> {
+        Trace::of_headers(Some(&attempt.traceparent), Some(&attempt.tracestate))
+    }
+
+    fn to_send<'a>(attempt: &'a Attempt, trace: Option<&'a Trace>) -> AttemptToSend<'a> {
         AttemptToSend {
             attempt: attempt.attempt,
             task: attempt.task,
@@ -294,6 +317,7 @@ mod tests {
             checkpoint: attempt.checkpoint.as_deref(),
             created_at: attempt.created_at,
             enter_at_us: attempt.enter_at_us,
+            trace,
         }
     }
 
@@ -306,7 +330,9 @@ mod tests {
         ) {
             let lease = Lease { partition: lease.0, term: lease.1 };
             let mut encoded = Encoded::with_capacity(attempts.len());
-            attempts.iter().for_each(|attempt| encoded.add(&to_send(attempt)));
+            for attempt in &attempts {
+                encoded.add(&to_send(attempt, trace_of(attempt).as_ref()));
+            }
             let sent = Start::to_send(lease, sent_at_us, encoded);
             let received = Start { sent_at_us, ..Start::of(lease, attempts) };
             let bytes = sent.encode_to_vec();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fastjob_core::{Cause, ExecutorName, JobId, TaskId, shard::ShardStrategy};
+use fastjob_core::{Cause, ExecutorName, JobId, TaskId, Trace, shard::ShardStrategy};
 use jiff::Timestamp;
 
 use crate::state::keys::StartKey;
@@ -28,6 +28,8 @@ pub struct Rerun {
     pub part: Option<Part>,
     /// The idempotency key, as in [`Start::key`](super::Start::key).
     pub key: Option<StartKey>,
+    /// The trace that the start is part of; `None` if it is part of none.
+    pub trace: Option<Trace>,
 }
 
 /// Some shards of a task, with their places in the whole.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fastjob_core::{
     AttemptId, AttemptState, Cause, ExecutorName, FailReason, Incarnation, JobId, ServiceKey,
-    ServiceName, Shard, TaskId, TaskState,
+    ServiceName, Shard, TaskId, TaskState, Trace,
 };
 use jiff::Timestamp;
 
@@ -40,6 +40,16 @@ impl RerunOf {
     pub fn part(&self) -> Option<&[u32]> {
         (!self.shards.is_empty()).then_some(&*self.shards)
     }
+}
+
+/// The trace that a task is part of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskTrace {
+    /// The trace, at the span that started the task, or at the task's own span if the trace begins
+    /// with it.
+    pub trace: Trace,
+    /// When the task was created.
+    pub since: Timestamp,
 }
 
 /// One life of an executor's process, from its start to its end, over any number of sessions.
@@ -98,6 +108,9 @@ pub struct NewAttempt {
     pub lineage: Option<Lineage>,
     /// On the heads of reruns. Loaded with every open attempt of such a task.
     pub rerun: Option<Arc<RerunOf>>,
+    /// On the heads of tasks that are part of a trace. Loaded with every open attempt of such a
+    /// task.
+    pub trace: Option<Arc<TaskTrace>>,
     /// On heads: the only executor that may run the task; `None` if its job's route chooses.
     pub wanted: Option<ExecutorName>,
     /// On heads: the idempotency key. Starts of the job with the same key create one task.
@@ -203,6 +216,9 @@ pub struct ChildStart {
     pub param: Option<Arc<str>>,
     /// The child's lineage; `None` if a release before this limit wrote the row.
     pub lineage: Option<Lineage>,
+    /// The span of the attempt whose end starts the child; `None` if the parent is not part of a
+    /// trace.
+    pub trace: Option<Trace>,
 }
 
 impl ChildStart {

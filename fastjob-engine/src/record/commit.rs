@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fastjob_core::{AttemptId, JobId, TaskId};
+use fastjob_core::{AttemptId, JobId, TaskId, Trace};
 use jiff::Timestamp;
 
 use super::{
@@ -98,12 +98,22 @@ impl Commit {
         let rerun = |rerun: &Option<Arc<RerunOf>>| {
             rerun.as_ref().map_or(0, |rerun| size_of_val(&*rerun.shards))
         };
-        let planned = self.planned.iter();
-        planned.map(|new| param(&new.param) + text(&new.note) + rerun(&new.rerun)).sum::<usize>()
+        let planned = |new: &NewAttempt| {
+            let trace = new.trace.as_ref().map_or(0, |trace| trace_bytes(&trace.trace));
+            param(&new.param) + text(&new.note) + rerun(&new.rerun) + trace
+        };
+        let child =
+            |child: &ChildStart| param(&child.param) + child.trace.as_ref().map_or(0, trace_bytes);
+        self.planned.iter().map(planned).sum::<usize>()
             + self.checkpoints.iter().map(|point| point.value.len()).sum::<usize>()
             + self.ended.iter().map(ended).sum::<usize>()
             + self.alarms.iter().map(alarm).sum::<usize>()
-            + self.child_starts.iter().map(|child| param(&child.param)).sum::<usize>()
+            + self.child_starts.iter().map(child).sum::<usize>()
             + self.notes.iter().map(|(_, note)| note.len()).sum::<usize>()
     }
+}
+
+/// The size of a trace in a store, in bytes.
+fn trace_bytes(trace: &Trace) -> usize {
+    size_of_val(&trace.context) + trace.state.as_ref().map_or(0, |state| state.len())
 }

@@ -16,7 +16,7 @@ pub use self::{
     alarms::{AlarmKind, AlarmRow},
     attempts::{
         Attempt, Checkpoint, ChildStart, EndedAttempt, LifeRow, Lineage, MovedTask, NOT_SPREAD,
-        NewAttempt, Placed, RerunOf, SpreadTask,
+        NewAttempt, Placed, RerunOf, SpreadTask, TaskTrace,
     },
     commit::Commit,
     jobs::{JobLink, JobRow, definition_bytes},

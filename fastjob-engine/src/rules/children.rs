@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use fastjob_core::{
-    Cause, JobId, TaskId, TaskState,
+    Cause, JobId, TaskState,
     children::{CHAIN_MOST, Child},
 };
 
@@ -48,7 +48,7 @@ impl Engine {
             }
         };
         for ((param, id), lineage) in children.into_iter().zip(lineages) {
-            self.start_child(now, parent.row.task, id, param, lineage);
+            self.start_child(now, parent, id, param, lineage);
         }
         None
     }
@@ -63,11 +63,12 @@ impl Engine {
     fn start_child(
         &mut self,
         now: Now,
-        parent: TaskId,
+        parent: &Open,
         job: JobId,
         param: Option<Arc<str>>,
         lineage: Lineage,
     ) {
+        let (parent, trace) = (parent.row.task, self.trace_below(parent));
         let partition = self.catalog.partition_of(job);
         if !self.catalog.is_mine(partition) {
             let id = self.journal.new_id();
@@ -79,12 +80,13 @@ impl Engine {
                 parent,
                 param,
                 lineage,
+                trace,
             });
             return;
         }
         let head = Head { parent: Some(parent), ..Head::default() };
         let new = NewTask::new(job, Cause::Parent, now.wall);
-        self.new_task(now, NewTask { param, head, lineage: Some(lineage), ..new });
+        self.new_task(now, NewTask { param, head, lineage: Some(lineage), trace, ..new });
     }
 
     /// The lineages of the children of a task, or why they are not started.
@@ -132,7 +134,8 @@ impl Engine {
         let head =
             Head { parent: Some(child.parent), key: Some(Arc::clone(&key.1)), ..Head::default() };
         let new = NewTask::new(child.job, Cause::Parent, now.wall);
-        let new = NewTask { param: child.param, head, lineage: child.lineage, ..new };
+        let ChildStart { param, lineage, trace, .. } = child;
+        let new = NewTask { param, head, lineage, trace, ..new };
         let task = self.new_task(now, new);
         self.keys.remember(key, task, self.journal.commit_id());
     }

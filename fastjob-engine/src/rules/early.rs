@@ -95,7 +95,7 @@ impl Engine {
         if let Some(open) = self.attempts.get_mut(attempt) {
             self.fleet.end_promise(attempt, &mut open.placement);
         }
-        self.send(attempt, life, Some(enter_at), outgoing, out);
+        self.send(now, attempt, life, Some(enter_at), outgoing, out);
     }
 }
 

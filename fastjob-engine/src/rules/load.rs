@@ -51,11 +51,14 @@ impl Engine {
                 self.fleet.hold(row.attempt, &mut open.placement, life);
             }
             let (wanted, lineage, rerun) = (planned.wanted, planned.lineage, planned.rerun);
-            let is_rare = wanted.is_some() || lineage.is_some() || rerun.is_some();
+            let trace = planned.trace;
+            let is_rare =
+                wanted.is_some() || lineage.is_some() || rerun.is_some() || trace.is_some();
             if is_rare || checkpoint.is_some() || failed_on.is_some() {
                 let rare = open.rare_mut();
                 (rare.wanted, rare.lineage, rare.rerun) = (wanted, lineage, rerun);
                 (rare.checkpoint, rare.avoid) = (checkpoint, failed_on);
+                rare.trace = trace;
             }
             self.attempts.insert(open);
             self.attempts.set_due(row.attempt, row.due_at);

@@ -14,7 +14,7 @@ mod jobs;
 mod lane;
 mod load;
 mod place;
-mod plan;
+pub(crate) mod plan;
 mod pump;
 mod reasons;
 mod reports;

@@ -164,7 +164,7 @@ impl Engine {
             return;
         }
         match self.executor_of_due(now, attempt) {
-            Some((life, true)) => self.send(attempt, life, None, outgoing, out),
+            Some((life, true)) => self.send(now, attempt, life, None, outgoing, out),
             Some((life, false)) => self.place_anew(attempt, life),
             None => self.wait(now, attempt),
         }
@@ -272,7 +272,7 @@ impl Engine {
                 life.is_live() && job.is_some_and(|job| life.hosts(&job.service, &job.handler))
             };
             match self.fleet.get(id).is_some_and(fits) {
-                true => self.send(attempt, id, None, &mut outgoing, out),
+                true => self.send(now, attempt, id, None, &mut outgoing, out),
                 false => self.unplace(now, attempt),
             }
         }
@@ -282,6 +282,7 @@ impl Engine {
     /// Sends an attempt that is placed on this life. It is entered at once, or at this uptime.
     pub(super) fn send(
         &mut self,
+        now: Now,
         attempt: AttemptId,
         id: LifeId,
         enter_at: Option<Duration>,
@@ -289,17 +290,22 @@ impl Engine {
         out: &mut Effects,
     ) {
         let Some(session) = self.fleet.session_at(Some(id)) else { return };
+        let trace = self.attempts.get(attempt).and_then(|open| self.trace_below(open));
         let Some(open) = self.attempts.get_mut(attempt) else { return };
         let Some(job) = self.catalog.job(open.row.job) else { return };
         let Some(state) = attempt::next(open.state, AttemptEvent::Dispatched) else { return };
         open.state = state;
         self.tally.count().dispatched += 1;
+        if trace.is_some() {
+            open.rare_mut().sent_at = Some(now.wall);
+        }
         let start = StartAttempt {
             row: open.row,
             job: std::sync::Arc::clone(job),
             param: open.param.clone(),
             checkpoint: open.rare().checkpoint.clone(),
             enter_at,
+            trace,
         };
         self.move_to(attempt, Step::Sent, Some(id));
         self.end_wait(attempt);

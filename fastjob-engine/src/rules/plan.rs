@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use fastjob_core::{
     AttemptId, AttemptState, Cause, ExecutorName, JobId, ServiceKey, Shard, TaskId, TaskState,
+    Trace,
     misfire::{self, Missed},
     schedule::{Count, Next},
     shard::ShardStrategy,
@@ -18,7 +19,7 @@ use crate::{
     effect::Effects,
     engine::{Engine, HORIZON},
     event::{Now, Part},
-    record::{Attempt, LifeId, Lineage, NOT_SPREAD, NewAttempt, RerunOf},
+    record::{Attempt, LifeId, Lineage, NOT_SPREAD, NewAttempt, RerunOf, TaskTrace},
     state::attempts::{Open, OverQuota},
 };
 
@@ -33,9 +34,9 @@ pub(super) fn soon(now: Now) -> Timestamp {
 }
 
 /// A task to create.
-pub(super) struct NewTask {
+pub(crate) struct NewTask {
     pub(super) job: JobId,
-    pub(super) cause: Cause,
+    pub(crate) cause: Cause,
     pub(super) fire_at: Option<Timestamp>,
     pub(super) due_at: Timestamp,
     pub(super) param: Option<Arc<str>>,
@@ -50,11 +51,13 @@ pub(super) struct NewTask {
     pub(super) rerun: Option<Arc<RerunOf>>,
     /// The shards that it has, if they are not spread by the job's strategy.
     pub(super) part: Option<Part>,
+    /// The trace that it is part of.
+    pub(crate) trace: Option<Trace>,
 }
 
 /// The fields that only the head of a task has.
 #[derive(Default)]
-pub(super) struct Head {
+pub(crate) struct Head {
     pub(super) note: Option<String>,
     pub(super) parent: Option<TaskId>,
     pub(super) key: Option<Arc<str>>,
@@ -74,6 +77,7 @@ impl NewTask {
             lineage: None,
             rerun: None,
             part: None,
+            trace: None,
         }
     }
 
@@ -98,12 +102,14 @@ impl NewTask {
         now: Now,
         note: String,
         service: Option<ServiceKey>,
+        trace: Option<Arc<TaskTrace>>,
     ) -> NewAttempt {
         NewAttempt {
             row: self.row(task, Shard::WHOLE, now),
             parent: self.head.parent,
             lineage: self.lineage,
             rerun: self.rerun,
+            trace,
             wanted: None,
             key: self.head.key,
             life: None,
@@ -259,8 +265,16 @@ impl Engine {
         self.count_ended(TaskState::Skipped, job, None);
         let new = NewTask::new(job, Cause::Misfire, now.wall);
         let new = NewTask { fire_at: Some(missed.first), ..new };
+        self.plan_skipped(now, task, new, note);
+    }
+
+    /// Adds a task that is over when it is planned to the commit.
+    fn plan_skipped(&mut self, now: Now, task: TaskId, new: NewTask, note: String) {
         let service = self.catalog.service_key(new.job);
-        self.journal.commit().planned.push(new.skipped(task, now, note, service));
+        let trace = self.trace_of(now, task, &new);
+        let skipped = new.skipped(task, now, note, service, trace);
+        self.trace_skipped(&skipped);
+        self.journal.commit().planned.push(skipped);
     }
 
     /// Creates a task with its first attempts, places them if they are due soon, and adds them to
@@ -279,12 +293,14 @@ impl Engine {
         // A start on a given executor has one shard.
         let spreads = entry.job().shard != ShardStrategy::One && new.wanted.is_none();
         let shard = if spreads { NOT_SPREAD } else { Shard::WHOLE };
+        let trace = self.trace_of(now, task, &new);
         let mut open = Open::new(new.row(task, shard, now), new.param, TaskState::Queued);
         let NewTask { due_in, wanted, lineage, rerun, part, head, .. } = new;
-        if due_in.is_some() || wanted.is_some() || lineage.is_some() || rerun.is_some() {
+        let is_placed = due_in.is_some() || wanted.is_some();
+        if is_placed || lineage.is_some() || rerun.is_some() || trace.is_some() {
             let rare = open.rare_mut();
             (rare.due_in, rare.wanted, rare.lineage) = (due_in, wanted, lineage);
-            rare.rerun = rerun;
+            (rare.rerun, rare.trace) = (rerun, trace);
         }
         let soon = open.row.due_at <= soon(now);
         let layout = match part {
@@ -331,8 +347,7 @@ impl Engine {
         self.alarm_missed(now, new.job, task, &note);
         self.tally.count().over_limit += 1;
         self.count_ended(TaskState::Skipped, new.job, None);
-        let service = self.catalog.service_key(new.job);
-        self.journal.commit().planned.push(new.skipped(task, now, note, service));
+        self.plan_skipped(now, task, new, note);
     }
 
     /// Inserts an attempt, promised to `life`, and adds it to the commit.
@@ -344,6 +359,7 @@ impl Engine {
             parent: head.parent,
             lineage: if is_head { open.rare().lineage } else { None },
             rerun: if is_head { open.rare().rerun.clone() } else { None },
+            trace: if is_head { open.rare().trace.clone() } else { None },
             wanted: if is_head { open.rare().wanted.clone() } else { None },
             key: head.key,
             life,

@@ -47,6 +47,7 @@ impl Engine {
                 wanted: ask.executor.filter(|_| ask.part.is_none()),
                 rerun: Some(Arc::new(RerunOf { task: ask.task, shards })),
                 part: ask.part,
+                trace: ask.trace,
                 head,
                 ..NewTask::new(job, ask.cause, now.wall)
             },

@@ -162,6 +162,7 @@ impl Engine {
         if let Some(state) = ended {
             self.count_ended(state, open.row.job, Some(&row));
         }
+        self.trace_end(&open, end, &row);
         self.journal.commit().ended.push(row);
         if let Some(life) = reported_by {
             self.journal.follow_settled(life, open.held());

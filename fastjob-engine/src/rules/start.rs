@@ -38,7 +38,8 @@ impl Engine {
         };
         let head = Head { key: key.as_ref().map(|(_, key)| Arc::clone(key)), ..Head::default() };
         let new = NewTask::new(job, ask.cause, due_at);
-        let new = NewTask { param: ask.param, wanted: ask.executor, due_in, head, ..new };
+        let (param, wanted, trace) = (ask.param, ask.executor, ask.trace);
+        let new = NewTask { param, wanted, due_in, head, trace, ..new };
         let task = self.new_task(now, new);
         if let Some(key) = key {
             self.keys.remember(key, task, self.journal.commit_id());
@@ -88,7 +89,8 @@ impl Engine {
             let head =
                 Head { key: key.as_ref().map(|(_, key)| Arc::clone(key)), ..Head::default() };
             let new = NewTask::new(id, Cause::Backfill, now.wall);
-            let task = self.new_task(now, NewTask { fire_at: Some(fire_at), head, ..new });
+            let (fire_at, trace) = (Some(fire_at), ask.trace.clone());
+            let task = self.new_task(now, NewTask { fire_at, head, trace, ..new });
             if let Some(key) = key {
                 self.keys.remember(key, task, self.journal.commit_id());
             }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use fastjob_core::{AttemptState, Cause, JobPath, TaskId};
+use fastjob_core::{AttemptState, Cause, JobPath, TaskId, Trace, TraceContext};
 use rand::{RngExt, rngs::SmallRng};
 use tokio::sync::oneshot;
 
@@ -68,7 +68,8 @@ impl World {
         let job = name(jobs[dice.random_range(0..jobs.len())]);
         let (answer, _) = oneshot::channel();
         let (cause, at) = (Cause::Api, When::Now);
-        let ask = Start { job, cause, param: None, at, executor: None, key: None };
+        let (executor, key, trace) = (None, None, any_trace(dice));
+        let ask = Start { job, cause, param: None, at, executor, key, trace };
         let partition = self.partition_of(ask.job.as_str());
         self.command(partition, Command::Start { ask, answer });
     }
@@ -92,7 +93,8 @@ impl World {
             let (answer, _) = oneshot::channel();
             let looked_at = self.uptime_at(job.as_str());
             let key = key.map(|text| StartKey { text: text.into(), looked_at });
-            let ask = Start { job, cause: Cause::Api, param: Some("p".into()), at, executor, key };
+            let (cause, param, trace) = (Cause::Api, Some("p".into()), any_trace(dice));
+            let ask = Start { job, cause, param, at, executor, key, trace };
             let partition = self.partition_of(ask.job.as_str());
             self.command(partition, Command::Start { ask, answer });
         }
@@ -121,7 +123,8 @@ impl World {
         let key = is_once.then_some(StartKey { text: key.1, looked_at });
         let (job, fire_at) = (row.job, row.fire_at);
         let cause = Cause::Api;
-        let ask = Rerun { task, job, cause, fire_at, param, executor: None, part, key };
+        let (executor, trace) = (None, any_trace(dice));
+        let ask = Rerun { task, job, cause, fire_at, param, executor, part, key, trace };
         let (answer, _) = oneshot::channel();
         let partition = self.partition_of_id(task.0);
         self.command(partition, Command::Rerun { ask, answer });
@@ -147,4 +150,13 @@ impl World {
         let shards = failed.map(|(index, (_, _, life))| (index, life.and_then(on)));
         Part::new(total, shards.collect())
     }
+}
+
+/// Some callers are part of a trace.
+fn any_trace(dice: &mut SmallRng) -> Option<Trace> {
+    dice.random_bool(0.3).then(|| {
+        let root = TraceContext::root(dice.random(), dice.random());
+        let context = TraceContext { is_sampled: dice.random_bool(0.5), ..root };
+        Trace { context, state: dice.random_bool(0.5).then(|| "a=1,b@c=2".into()) }
+    })
 }

@@ -37,6 +37,7 @@ impl ModelStore {
                         parent: None,
                         lineage: head.new.lineage,
                         rerun: head.new.rerun.clone(),
+                        trace: head.new.trace.clone(),
                         wanted: head.new.wanted.clone(),
                         key: None,
                         param: None,

@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use fastjob_core::{AttemptId, AttemptState, Cause, FailReason, JobId, Shard, TaskId, TaskState};
+use fastjob_core::{
+    AttemptId, AttemptState, Cause, FailReason, JobId, Shard, TaskId, TaskState, trace::TraceId,
+};
 use jiff::Timestamp;
 
 use crate::record::{Commit, Lease, LifeId, Loaded, Partition};
@@ -109,6 +111,8 @@ pub struct PastTask {
     pub parent: Option<TaskId>,
     /// The task that it runs again.
     pub reruns: Option<TaskId>,
+    /// The trace that it was part of.
+    pub trace: Option<TraceId>,
     /// Its own param.
     pub param: Option<Arc<str>>,
     /// Its notes.

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fastjob_core::{JobName, ServiceName};
+use fastjob_core::{JobName, ServiceName, trace::Sampler};
 use jiff::{SignedDuration, Timestamp};
 use rand::{SeedableRng, rngs::SmallRng};
 use tokio::sync::oneshot;
@@ -232,6 +232,7 @@ impl World {
         self.started += 1;
         let config = Config {
             executor_lost: LOST,
+            traces: Sampler::new(0.5).ok(),
             seed: self.started,
             lease,
             partitions: self.shape.partitions,

@@ -11,6 +11,7 @@ use crate::{
     event::{CommitId, Held, Now},
     maps::{IdMap, IdSet},
     record::{Commit, Lease, LifeId},
+    trace::Span,
 };
 
 /// The number of ids that are reserved at a time.
@@ -37,6 +38,8 @@ pub(crate) enum Follow {
     Settled(Option<LifeId>, Vec<Held>),
     /// This answer can be given.
     Answer(Answer),
+    /// These spans can be exported.
+    Spans(Vec<Span>),
 }
 
 /// The commit that is being gathered, and those that are not durable yet.
@@ -48,6 +51,8 @@ pub(crate) struct Journal {
     next_commit: u64,
     commit: Commit,
     follow: Vec<Follow>,
+    /// What the commit ends of recorded traces.
+    spans: Vec<Span>,
     in_flight: IdMap<CommitId, InFlight>,
     /// Rows of the commits in flight.
     unwritten: usize,
@@ -60,6 +65,7 @@ pub(crate) struct Journal {
 struct InFlight {
     rows: usize,
     follow: Vec<Follow>,
+    spans: Vec<Span>,
     checkpoints: Vec<super::checkpoints::Part>,
 }
 
@@ -73,6 +79,7 @@ impl Journal {
             next_commit: 1,
             commit: Commit::default(),
             follow: Vec::new(),
+            spans: Vec::new(),
             in_flight: IdMap::default(),
             unwritten: 0,
             settling: IdSet::default(),
@@ -193,6 +200,11 @@ impl Journal {
         self.follow.push(Follow::Answer(answer));
     }
 
+    /// Spans are exported when the ends that they report are durable.
+    pub(crate) fn follow_spans(&mut self, new: impl IntoIterator<Item = Span>) {
+        self.spans.extend(new);
+    }
+
     /// Whether the outcome of an attempt is not durable yet.
     pub(crate) fn is_settling(&self, attempt: AttemptId) -> bool {
         self.settling.contains(&attempt)
@@ -226,8 +238,8 @@ impl Journal {
         let commit = Commit { lease, clock: Some(clock), ..commit };
         let rows = commit.rows();
         self.unwritten += rows;
-        let follow = std::mem::take(&mut self.follow);
-        self.in_flight.insert(id, InFlight { rows, follow, checkpoints });
+        let (follow, spans) = (std::mem::take(&mut self.follow), std::mem::take(&mut self.spans));
+        self.in_flight.insert(id, InFlight { rows, follow, spans, checkpoints });
         Some((id, commit))
     }
 
@@ -238,13 +250,16 @@ impl Journal {
 
     /// Marks a commit as durable, and returns what follows from it.
     pub(crate) fn durable(&mut self, id: CommitId) -> Vec<Follow> {
-        let Some(done) = self.in_flight.remove(&id) else { return Vec::new() };
+        let Some(mut done) = self.in_flight.remove(&id) else { return Vec::new() };
         self.unwritten -= done.rows;
         self.checkpoints.written(&done.checkpoints);
         for follow in &done.follow {
             if let Follow::Settled(_, attempts) = follow {
                 attempts.iter().for_each(|held| _ = self.settling.remove(&held.attempt));
             }
+        }
+        if !done.spans.is_empty() {
+            done.follow.push(Follow::Spans(done.spans));
         }
         done.follow
     }
@@ -264,11 +279,13 @@ impl Journal {
     }
 
     /// The collections of non-durable data, with their sizes.
-    pub(crate) fn sizes(&self) -> [(&'static str, usize); 3] {
+    pub(crate) fn sizes(&self) -> [(&'static str, usize); 4] {
         let follow = self.in_flight.values().map(|commit| commit.follow.len());
+        let spans = self.in_flight.values().map(|commit| commit.spans.len());
         [
             ("settling attempts", self.settling.len()),
             ("checkpoints", self.checkpoints.len()),
+            ("spans", self.spans.len() + spans.sum::<usize>()),
             ("steps after commits", self.follow.len() + follow.sum::<usize>()),
         ]
     }

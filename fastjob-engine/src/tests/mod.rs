@@ -20,4 +20,5 @@ mod speed;
 mod story;
 mod survey;
 mod tally;
+mod traces;
 mod waits;

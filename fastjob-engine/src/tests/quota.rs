@@ -83,7 +83,7 @@ fn a_backfill_beyond_the_limit_starts_nothing() {
         let (answer, mut wait) = oneshot::channel();
         let (from, until) = (story.now.wall - SignedDuration::from_hours(1), story.now.wall);
         let job = "m".parse().unwrap();
-        let ask = Backfill { job, from, until, most, key: None, looked: None };
+        let ask = Backfill { job, from, until, most, key: None, looked: None, trace: None };
         story.tell(Event::Command(Command::Backfill { ask, answer }));
         wait.try_recv().unwrap()
     };
@@ -167,7 +167,7 @@ fn keyed(story: &mut Story, looked_at: Duration) -> StartAnswer {
     let (answer, mut wait) = oneshot::channel();
     let (job, key) = ("m".parse().unwrap(), StartKey { text: "k".into(), looked_at });
     let (cause, at) = (Cause::Api, When::Now);
-    let ask = Start { job, cause, param: None, at, executor: None, key: Some(key) };
+    let ask = Start { job, cause, param: None, at, executor: None, key: Some(key), trace: None };
     story.tell(Event::Command(Command::Start { ask, answer }));
     wait.try_recv().unwrap()
 }
@@ -198,7 +198,7 @@ fn a_backfill_that_is_repeated_starts_nothing_twice_whatever_its_caller_has_seen
         let found = fires.zip(found.iter().copied()).collect();
         let (job, looked) = ("m".parse().unwrap(), Some(Looked { at, found }));
         let key = key.map(Into::into);
-        let ask = Backfill { job, from, until, most: 10, key, looked };
+        let ask = Backfill { job, from, until, most: 10, key, looked, trace: None };
         story.tell(Event::Command(Command::Backfill { ask, answer }));
         wait.try_recv().unwrap()
     };
@@ -231,7 +231,8 @@ fn a_child_that_was_read_before_the_engine_started_is_not_started_twice() {
     let job = *story.store.jobs.keys().next().unwrap();
     assert_eq!(job, JobId(1));
     let (partition, parent) = (Partition(0), TaskId(900));
-    let child = ChildStart { id: 901, partition, job, parent, param: None, lineage: None };
+    let child =
+        ChildStart { id: 901, partition, job, parent, param: None, lineage: None, trace: None };
     story.pass(1_000);
     let read_at = story.now.uptime;
     // Two reads; the second one arrives after another engine has taken over.
@@ -251,7 +252,8 @@ fn a_child_whose_key_is_forgotten_during_a_second_read_is_not_started_again() {
     let mut story = with_job("");
     let job = *story.store.jobs.keys().next().unwrap();
     let (partition, parent) = (Partition(0), TaskId(900));
-    let child = ChildStart { id: 901, partition, job, parent, param: None, lineage: None };
+    let child =
+        ChildStart { id: 901, partition, job, parent, param: None, lineage: None, trace: None };
     story.pass(1_000);
     let read_at = story.now.uptime;
     story.tell(Event::ChildStarts(vec![child.clone()], read_at));

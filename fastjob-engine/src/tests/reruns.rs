@@ -35,6 +35,7 @@ fn whole(story: &Story, head: AttemptId) -> Rerun {
         executor: None,
         part: None,
         key: None,
+        trace: None,
     }
 }
 

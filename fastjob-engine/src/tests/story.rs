@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fastjob_core::{AttemptId, Cause, FailReason, Job, JobDraft, TaskState, attempt::End};
+use fastjob_core::{
+    AttemptId, Cause, FailReason, Job, JobDraft, TaskState, Trace, attempt::End, trace::Sampler,
+};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
@@ -22,6 +24,7 @@ pub(super) struct Story {
     pub(super) sent: Vec<(SessionId, Message)>,
     pub(super) alarms: Vec<AlarmRow>,
     pub(super) notices: Vec<crate::Notice>,
+    pub(super) spans: Vec<crate::Span>,
     /// How many commits there were.
     pub(super) commits: usize,
 }
@@ -37,7 +40,12 @@ impl Story {
     }
 
     pub(super) fn resume(store: ModelStore, now: Now) -> Self {
-        let config = Config::alone(Duration::from_secs(10), 1);
+        Self::resume_with(store, now, None)
+    }
+
+    /// Records traces.
+    pub(super) fn resume_with(store: ModelStore, now: Now, traces: Option<Sampler>) -> Self {
+        let config = Config { traces, ..Config::alone(Duration::from_secs(10), 1) };
         let engine = Engine::new(config, Limits::default(), store.load(), now);
         Self {
             engine,
@@ -46,6 +54,7 @@ impl Story {
             sent: Vec::new(),
             alarms: Vec::new(),
             notices: Vec::new(),
+            spans: Vec::new(),
             commits: 0,
         }
     }
@@ -63,6 +72,7 @@ impl Story {
             self.engine.flush(&mut effects);
             self.sent.append(&mut effects.sends);
             self.notices.append(&mut effects.notices);
+            self.spans.append(&mut effects.spans);
             for answer in effects.answers.drain(..) {
                 answer.give();
             }
@@ -186,9 +196,20 @@ impl Story {
     pub(super) fn start_with(&mut self, name: &str, param: Option<&str>, at: When) -> StartAnswer {
         let (answer, mut wait) = oneshot::channel();
         let (job, param) = (name.parse().unwrap(), param.map(Into::into));
-        let ask = Start { job, cause: Cause::Api, param, at, executor: None, key: None };
+        let (executor, key, trace) = (None, None, None);
+        let ask = Start { job, cause: Cause::Api, param, at, executor, key, trace };
         self.tell(Event::Command(Command::Start { ask, answer }));
         wait.try_recv().unwrap()
+    }
+
+    /// Starts a task in a trace.
+    pub(super) fn start_in(&mut self, name: &str, trace: Trace) -> AttemptId {
+        let (answer, mut wait) = oneshot::channel();
+        let (job, executor, key) = (name.parse().unwrap(), None, None);
+        let (at, trace) = (When::Now, Some(trace));
+        let ask = Start { job, cause: Cause::Api, param: None, at, executor, key, trace };
+        self.tell(Event::Command(Command::Start { ask, answer }));
+        wait.try_recv().unwrap().unwrap().task.first_attempt()
     }
 
     /// Starts a task on one executor.
@@ -196,7 +217,8 @@ impl Story {
         let (answer, mut wait) = oneshot::channel();
         let job = name.parse().unwrap();
         let executor = Some(executor.parse().unwrap());
-        let ask = Start { job, cause: Cause::Api, param: None, at: When::Now, executor, key: None };
+        let (at, key, trace) = (When::Now, None, None);
+        let ask = Start { job, cause: Cause::Api, param: None, at, executor, key, trace };
         self.tell(Event::Command(Command::Start { ask, answer }));
         wait.try_recv().unwrap().unwrap().task.first_attempt()
     }

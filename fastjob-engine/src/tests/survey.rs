@@ -72,7 +72,8 @@ fn the_open_tasks_of_a_service_are_counted_however_many_there_are() {
     let (answer, mut wait) = oneshot::channel();
     let from = story.now.wall - SignedDuration::from_hours(36 * 24);
     let (until, most) = (story.now.wall, 50_001);
-    let ask = Backfill { job: "m".parse().unwrap(), from, until, most, key: None, looked: None };
+    let (job, key, looked, trace) = ("m".parse().unwrap(), None, None, None);
+    let ask = Backfill { job, from, until, most, key, looked, trace };
     story.tell(Event::Command(Command::Backfill { ask, answer }));
     assert_eq!(wait.try_recv().unwrap().unwrap().tasks.len(), 50_001);
     let survey = survey(&mut story);

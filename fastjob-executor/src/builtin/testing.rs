@@ -53,6 +53,7 @@ pub(super) fn context(param: Option<&str>, shard: Shard) -> (JobContext, Cancell
         param: param.map(str::to_owned),
         shard,
         checkpoint: None,
+        trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap()),
     };
     let log = Box::new(lines.clone());
     (JobContext::new(facts, stop.clone(), log, Box::new(Unheard)), stop, lines)

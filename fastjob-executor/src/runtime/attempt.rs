@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fastjob_core::{AttemptFacts, Cause, JobId, Shard, TaskId, block::Block};
+use fastjob_core::{AttemptFacts, Cause, JobId, Shard, TaskId, Trace, block::Block};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -32,6 +32,8 @@ pub(crate) struct Attempt {
     pub(crate) exclusive: bool,
     /// The last checkpoint of the previous attempt, as JSON.
     pub(crate) checkpoint: Option<Arc<str>>,
+    /// The trace that it is part of, at the span under which the handler's span comes.
+    pub(crate) trace: Option<Trace>,
     /// When it is due, if it arrived early.
     pub(crate) enter_at: Option<Instant>,
 }
@@ -66,6 +68,7 @@ impl Attempt {
             param: self.param,
             shard: self.shard,
             checkpoint: self.checkpoint,
+            trace: self.trace,
         })
     }
 }
@@ -90,6 +93,7 @@ impl Attempt {
             turn: Turn::AtOnce,
             exclusive: false,
             checkpoint: None,
+            trace: None,
             enter_at: None,
         }
     }

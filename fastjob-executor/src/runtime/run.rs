@@ -25,7 +25,7 @@ use super::{
     outcome::{CUT_OFF, Outcome, cut},
     reporter::Reporter,
 };
-use crate::{clock, guard::Guarded, logs::Origin};
+use crate::{clock, guard::Guarded, logs::Origin, trace};
 
 /// How the handler's future ended.
 pub(super) enum Ended {
@@ -155,15 +155,20 @@ impl Inner {
 /// Runs a handler in the span of its attempt, so that its spans and events nest in it. The span is
 /// created when the future is polled, under the subscriber of the handler.
 async fn in_span<F: Future>(ctx: &JobContext, work: F) -> F::Output {
-    let span = tracing::info_span!(
-        "attempt",
-        job = ctx.job_name(),
-        handler = ctx.handler_name(),
-        task.id = ctx.task_id().0,
-        attempt.id = ctx.attempt_id().0,
-        attempt.number = ctx.attempt(),
-    );
-    work.instrument(span).await
+    let begin = || {
+        tracing::info_span!(
+            "attempt",
+            job = ctx.job_name(),
+            handler = ctx.handler_name(),
+            task.id = ctx.task_id().0,
+            attempt.id = ctx.attempt_id().0,
+            attempt.number = ctx.attempt(),
+            trace.id = ctx.trace().map(|trace| display(trace.context.trace)),
+            otel.name = trace::name_of(ctx).map(display),
+            otel.kind = trace::kind_of(ctx),
+        )
+    };
+    trace::under(ctx.trace(), async { work.instrument(begin()).await }).await
 }
 
 /// Waits for the handler to end, for its timeout, or for the end of its grace period.

@@ -8,7 +8,7 @@
 use std::{sync::Arc, time::Duration};
 
 use fastjob_core::{
-    AttemptId, Cause, FailReason, JobId, Lease, Partition, Shard, TaskId,
+    AttemptId, Cause, FailReason, JobId, Lease, Partition, Shard, TaskId, Trace,
     attempt::End,
     block::{Block, BlockStrategy},
     wire::{PROTOCOL, v1},
@@ -107,6 +107,7 @@ fn read_attempt(attempt: v1::Attempt) -> Attempt {
         grace: Duration::from_millis(attempt.grace_ms),
         turn: read_turn(&attempt),
         exclusive: attempt.exclusive,
+        trace: Trace::of_headers(Some(&attempt.traceparent), Some(&attempt.tracestate)),
         job_name: attempt.job_name,
         handler: attempt.handler,
         param: attempt.param,

@@ -2,7 +2,20 @@
 
 use std::{io::Write, time::Duration};
 
+use fastjob_client::Client;
 use fastjob_executor::prelude::*;
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
+use opentelemetry_sdk::{
+    Resource,
+    trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider},
+};
+use tracing_subscriber::{
+    Layer as _,
+    filter::{LevelFilter, filter_fn},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 /// Records in a file, which survives a kill, that an attempt has started.
 fn record(ctx: &JobContext) {
@@ -171,9 +184,53 @@ async fn counts(ctx: &JobContext, millis: u64) -> JobResult {
     Ok(format!("resumed from {from}").into())
 }
 
+/// Starts the job that the param names, and waits for its end.
+#[job("starts")]
+async fn starts(ctx: &JobContext) -> JobResult {
+    let server = std::env::var("TEST_SERVER").map_err(JobError::fatal)?;
+    let client = Client::builder(server).build().map_err(JobError::fatal)?;
+    let job = client.job(ctx.param_text().unwrap_or_default());
+    let ended = job.start().send_and_wait(Duration::from_secs(20)).await;
+    Ok(ended.map_err(JobError::retryable)?.state.to_string().into())
+}
+
+/// Returns the trace that it is part of.
+#[job("says_trace")]
+async fn says_trace(ctx: &JobContext) -> JobResult {
+    Ok(ctx.traceparent().unwrap_or_else(|| "none".to_owned()).into())
+}
+
+/// Sends spans ten times a second.
+fn soon(exporter: SpanExporter) -> BatchSpanProcessor {
+    let delay = Duration::from_millis(100);
+    let config = BatchConfigBuilder::default().with_scheduled_delay(delay).build();
+    BatchSpanProcessor::builder(exporter).with_batch_config(config).build()
+}
+
+/// Writes events to stderr, and sends spans to the collector that `TEST_OTLP` names, as services do.
+fn observe() -> Option<SdkTracerProvider> {
+    let printed = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let Ok(collector) = std::env::var("TEST_OTLP") else {
+        tracing_subscriber::registry().with(printed.with_filter(LevelFilter::INFO)).init();
+        return None;
+    };
+    let exporter = SpanExporter::builder().with_tonic().with_endpoint(collector).build();
+    let resource = Resource::builder().with_service_name("test-executor").build();
+    let provider = SdkTracerProvider::builder()
+        .with_resource(resource)
+        .with_span_processor(soon(exporter.expect("an exporter of spans")))
+        .build();
+    let traced = tracing_opentelemetry::layer().with_tracer(provider.tracer("test-executor"));
+    tracing_subscriber::registry()
+        .with(printed.with_filter(LevelFilter::INFO))
+        .with(traced.with_filter(filter_fn(|metadata| metadata.target().starts_with("fastjob"))))
+        .init();
+    Some(provider)
+}
+
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let _provider = observe();
     let run = async {
         let mut executor = Executor::configured()?.stop_grace(Duration::from_secs(4));
         if let Ok(zone) = std::env::var("TEST_ZONE") {

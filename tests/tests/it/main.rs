@@ -44,6 +44,7 @@ mod strangers;
 mod strategies;
 mod tls;
 mod tokens;
+mod traces;
 mod trust;
 mod whole_logs;
 

@@ -2538,6 +2538,8 @@ export interface components {
              * @description The task that this one runs again.
              */
             reruns?: number;
+            /** @description The id of the trace that it is part of, 32 hexadecimal digits. */
+            trace_id?: string;
             /**
              * Format: int64
              * @description The first task that has run this one again, unless that was requested with a key. Only when one task is read, not in lists.
@@ -3625,7 +3627,12 @@ export interface operations {
     startJob: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The trace that the tasks are part of, as in W3C Trace Context. */
+                traceparent?: string;
+                /** @description What goes with `traceparent`, as in W3C Trace Context. */
+                tracestate?: string;
+            };
             path: {
                 /** @description The job: its name if that is unique, else `service.name`. */
                 name: string;
@@ -3692,7 +3699,12 @@ export interface operations {
     backfillJob: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The trace that the tasks are part of, as in W3C Trace Context. */
+                traceparent?: string;
+                /** @description What goes with `traceparent`, as in W3C Trace Context. */
+                tracestate?: string;
+            };
             path: {
                 /** @description The job: its name if that is unique, else `service.name`. */
                 name: string;
@@ -4309,7 +4321,12 @@ export interface operations {
     changeJobs: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The trace that the tasks are part of, as in W3C Trace Context. */
+                traceparent?: string;
+                /** @description What goes with `traceparent`, as in W3C Trace Context. */
+                tracestate?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4640,7 +4657,12 @@ export interface operations {
     rerunTask: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The trace that the tasks are part of, as in W3C Trace Context. */
+                traceparent?: string;
+                /** @description What goes with `traceparent`, as in W3C Trace Context. */
+                tracestate?: string;
+            };
             path: {
                 /** @description The task. */
                 id: number;
@@ -4783,7 +4805,12 @@ export interface operations {
     changeTasks: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The trace that the tasks are part of, as in W3C Trace Context. */
+                traceparent?: string;
+                /** @description What goes with `traceparent`, as in W3C Trace Context. */
+                tracestate?: string;
+            };
             path?: never;
             cookie?: never;
         };

@@ -24,6 +24,7 @@ pub(super) fn jobs() -> Call {
     });
     Call::post("/api/v1/jobs/bulk", "changeJobs", "Change, start or delete many jobs")
         .about(ABOUT)
+        .in_trace()
         .body::<JobsRequest>(request)
         .answers_as::<Bulk<BulkJob>, BulkJob>("BulkJobs", "What was done.", done)
         .fails_if(Kind::Conflict, EXPECTED)
@@ -38,6 +39,7 @@ pub(super) fn tasks() -> Call {
     });
     Call::post("/api/v1/tasks/bulk", "changeTasks", "Stop many tasks, or run them again")
         .about(ABOUT)
+        .in_trace()
         .body::<TasksRequest>(request)
         .answers_as::<Bulk<BulkTask>, BulkTask>("BulkTasks", "What was done.", done)
         .fails(Kind::NotFound)

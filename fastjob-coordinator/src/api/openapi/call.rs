@@ -138,6 +138,12 @@ impl Call {
         self
     }
 
+    /// What it starts is part of the trace of the caller.
+    pub(super) fn in_trace(self) -> Self {
+        self.header("traceparent", "The trace that the tasks are part of, as in W3C Trace Context.")
+            .header("tracestate", "What goes with `traceparent`, as in W3C Trace Context.")
+    }
+
     /// It takes the parameters of a list.
     pub(super) fn paged(self) -> Self {
         let limit = format!("The size of the page; {PAGE_DEFAULT} if omitted.");

@@ -175,6 +175,7 @@ fn start() -> Call {
              lost. Without one, such a task may have been started.",
         )
         .of_job()
+        .in_trace()
         .may_have::<StartRequest>(json!({ "param": { "month": "2026-11" }, "key": "2026-11" }))
         .answers::<Started>("The task.", json!({ "task": 42, "created": true }))
         .leads_to(
@@ -194,6 +195,7 @@ fn backfill() -> Call {
              each fire is started once for that key.",
         )
         .of_job()
+        .in_trace()
         .body::<BackfillRequest>(request)
         .answers::<Backfilled>("The tasks.", json!({ "tasks": [51, 52, 53], "more": false }))
         .fails(Kind::Conflict)

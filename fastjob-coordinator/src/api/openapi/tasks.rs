@@ -100,6 +100,7 @@ fn rerun() -> Call {
              retained.",
         )
         .of("id", "The task.")
+        .in_trace()
         .may_have::<RerunRequest>(json!({ "shards": "failed" }))
         .answers::<Started>(
             "The new task, or the one of an earlier request.",

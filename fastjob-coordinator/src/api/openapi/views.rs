@@ -175,6 +175,7 @@ fn tasks_and_logs_fit_their_schema() {
         note: None,
         parent: None,
         reruns: None,
+        trace_id: None,
         rerun_by: None,
         unanswered: None,
         attempts: Vec::new(),
@@ -185,6 +186,7 @@ fn tasks_and_logs_fit_their_schema() {
     let text = || Some("text".to_owned());
     (task.param, task.result, task.note, task.unanswered) = (text(), text(), text(), text());
     (task.parent, task.reruns, task.rerun_by) = (Some(1), Some(2), Some(3));
+    task.trace_id = text();
     strict.check("TaskView", &task);
     let mut page = Page::new(vec![task], None);
     (page.searched_to, page.unanswered) = (Some(AT), texts(["http://n2:7070"]));

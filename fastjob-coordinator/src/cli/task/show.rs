@@ -40,6 +40,7 @@ pub(super) async fn run(task: i64, client: &Client, out: &mut Out<'_>) -> Result
     facts.add("retries", retries(&task, job.as_ref()).unwrap_or_default());
     facts.add("reruns", task.reruns.map(|task| task.to_string()).unwrap_or_default());
     facts.add("rerun by", task.rerun_by.map(|task| task.to_string()).unwrap_or_default());
+    facts.add("trace", task.trace_id.as_deref().unwrap_or_default());
     facts.add("param", task.param.as_deref().unwrap_or_default());
     facts.add("result", task.result.as_deref().unwrap_or_default());
     facts.add("note", task.note.as_deref().unwrap_or_default());

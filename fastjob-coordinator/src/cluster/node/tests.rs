@@ -326,6 +326,7 @@ async fn a_child_that_was_read_for_one_engine_is_not_started_by_the_next() {
         job: fastjob_core::JobId(2),
         parent: fastjob_core::TaskId(1),
         lineage: None,
+        trace: None,
         param: None,
     };
     *home.shared.children.lock().unwrap() = vec![child];
@@ -358,6 +359,7 @@ async fn a_child_that_was_read_for_one_engine_is_not_started_by_the_next() {
         job: fastjob_core::JobId(2),
         parent: fastjob_core::TaskId(1),
         lineage: None,
+        trace: None,
         param: None,
     };
     *home.shared.children.lock().unwrap() = vec![next];

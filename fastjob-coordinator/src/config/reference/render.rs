@@ -13,9 +13,14 @@ const NOT_SET: &str = "  # not set";
 
 /// Variables that other programs read, too.
 #[cfg(test)]
-const SHARED: [(&str, &str); 3] = [
+const SHARED: [(&str, &str); 5] = [
     ("NO_COLOR", "Switches the colours of the command off, if it is not empty. Flag `--color`."),
     ("TERM", "With `dumb`, the command shows neither colours nor progress bars."),
+    (
+        "TRACEPARENT",
+        "The trace that the tasks are part of which a command starts, as in W3C Trace Context.",
+    ),
+    ("TRACESTATE", "What goes with `TRACEPARENT`, as in W3C Trace Context."),
     (
         "TZ",
         "The time zone in which the command reads and shows instants, such as `Asia/Shanghai`. Flag \

@@ -1,5 +1,6 @@
 //! Many jobs: enabled, disabled, started, deleted, or given back to their code.
 
+use fastjob_core::Trace;
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
@@ -20,6 +21,8 @@ pub(crate) struct BulkJobs {
     pub(crate) start: StartRequest,
     pub(crate) dry_run: bool,
     pub(crate) expect: Option<u64>,
+    /// The trace that the call is part of.
+    pub(crate) trace: Option<Trace>,
 }
 
 /// A job to act on.
@@ -58,7 +61,9 @@ impl Ops {
         }
         let mut left = targets;
         while !left.is_empty() {
-            let act = |target: Target| self.act_on_job(ask.action, target, ask.start.clone());
+            let act = |target: Target| {
+                self.act_on_job(ask.action, target, ask.start.clone(), ask.trace.clone())
+            };
             let (mut again, before) = (Vec::new(), tally.done.len());
             for (target, outcome) in each(left, deadline, act).await {
                 match outcome {
@@ -87,13 +92,14 @@ impl Ops {
         action: JobAction,
         Target { id, name }: Target,
         start: StartRequest,
+        trace: Option<Trace>,
     ) -> Result<Option<i64>, Error> {
         let any = IfMatch::Unconditional;
         match action {
             JobAction::Enable => self.enable_job(&name, any).await.map(|_| None),
             JobAction::Disable => self.disable_job(&name, any).await.map(|_| None),
             JobAction::Release => self.release_job(&name, any).await.map(|_| None),
-            JobAction::Start => Ok(Some(self.start(&name, start).await?.task)),
+            JobAction::Start => Ok(Some(self.start(&name, start, trace).await?.task)),
             // Its name may mean another job by now.
             JobAction::Delete => match self.delete_job(&name, Some(id), any).await {
                 Ok(()) | Err(Error::NotFound(_)) => Ok(None),

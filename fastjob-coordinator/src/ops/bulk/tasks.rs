@@ -1,7 +1,7 @@
 //! Many tasks: stopped, or run again.
 
 use fastjob_client::types::TaskOrder;
-use fastjob_core::{TaskId, TaskState};
+use fastjob_core::{TaskId, TaskState, Trace};
 use tokio::time::Instant;
 
 use super::{
@@ -25,6 +25,8 @@ pub(crate) struct BulkTasks {
     pub(crate) cause: Option<String>,
     pub(crate) dry_run: bool,
     pub(crate) expect: Option<u64>,
+    /// The trace that the call is part of.
+    pub(crate) trace: Option<Trace>,
 }
 
 fn item(task: i64, new_task: Option<i64>, error: Option<String>) -> BulkTask {
@@ -57,7 +59,10 @@ impl Ops {
             return Ok(tally.answer(true, unanswered));
         }
         let rerun = RerunRequest { cause: ask.cause, ..RerunRequest::default() };
-        let act = |task: i64| self.act_on_task(ask.action, task, note.clone(), rerun.clone());
+        let act = |task: i64| {
+            let (note, rerun, trace) = (note.clone(), rerun.clone(), ask.trace.clone());
+            self.act_on_task(ask.action, task, note, rerun, trace)
+        };
         for (task, outcome) in each(targets, deadline, act).await {
             match outcome {
                 Some(Ok(new)) => tally.done.push(item(task, new, None)),
@@ -75,6 +80,7 @@ impl Ops {
         task: i64,
         note: Option<String>,
         rerun: RerunRequest,
+        trace: Option<Trace>,
     ) -> Result<Option<i64>, Error> {
         match action {
             TaskAction::Stop => {
@@ -87,7 +93,7 @@ impl Ops {
                     }
                 }
             }
-            TaskAction::Rerun => Ok(Some(self.rerun(task, rerun).await?.task)),
+            TaskAction::Rerun => Ok(Some(self.rerun(task, rerun, trace).await?.task)),
         }
     }
 
@@ -221,6 +227,7 @@ mod tests {
             cause: None,
             dry_run: false,
             expect: None,
+            trace: None,
         };
         let stopped = note(&ask(TaskAction::Stop, " deploy ")).unwrap();
         assert_eq!(stopped.as_deref(), Some("stopped: deploy"));

@@ -2,7 +2,9 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use fastjob_core::{AttemptId, AttemptState, Cause, FailReason, JobId, Shard, TaskId, TaskState};
+use fastjob_core::{
+    AttemptId, AttemptState, Cause, FailReason, JobId, Shard, TaskId, TaskState, trace::TraceId,
+};
 use jiff::Timestamp;
 
 use super::Open;
@@ -20,6 +22,7 @@ pub(in crate::store) struct TaskEnd<'a> {
     pub(in crate::store) ended_at: Timestamp,
     pub(in crate::store) parent: Option<TaskId>,
     pub(in crate::store) reruns: Option<TaskId>,
+    pub(in crate::store) trace: Option<TraceId>,
     pub(in crate::store) param: Option<Arc<str>>,
     pub(in crate::store) note: Option<String>,
     pub(in crate::store) result: Option<Cow<'a, str>>,

@@ -64,6 +64,7 @@ impl Journal {
                         parent: None,
                         lineage: task.lineage,
                         rerun: task.rerun.clone(),
+                        trace: task.trace.clone(),
                         wanted: task.wanted.clone(),
                         key: None,
                         life: attempt.life,

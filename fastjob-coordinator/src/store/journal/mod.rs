@@ -29,7 +29,7 @@ use std::{
     sync::Arc,
 };
 
-use fastjob_core::{AttemptId, ExecutorName, TaskId, TaskState};
+use fastjob_core::{AttemptId, ExecutorName, TaskId, TaskState, trace::TraceId};
 
 #[cfg(feature = "postgres")]
 pub(super) use self::{
@@ -44,7 +44,7 @@ pub(super) use self::{
     stage::{Staged, stage},
     view::{Candidate, Candidates, OpenTasks, Refresh, SharedOpenTasks},
 };
-use super::{ATTEMPT_BYTES, Attempt, Error, LifeId, Lineage, RerunOf, Result};
+use super::{ATTEMPT_BYTES, Attempt, Error, LifeId, Lineage, RerunOf, Result, TaskTrace};
 
 /// A journal is not cleaned below this size in bytes.
 const SMALL: usize = 256 * 1024;
@@ -74,6 +74,7 @@ pub(super) struct OpenTask {
     pub(super) parent: Option<TaskId>,
     pub(super) lineage: Option<Lineage>,
     pub(super) rerun: Option<Arc<RerunOf>>,
+    pub(super) trace: Option<Arc<TaskTrace>>,
     pub(super) wanted: Option<ExecutorName>,
     pub(super) param: Option<Arc<str>>,
     pub(super) note: Option<String>,
@@ -364,6 +365,11 @@ impl Journal {
 }
 
 impl OpenTask {
+    /// The id of the trace that it is part of.
+    pub(super) fn trace_id(&self) -> Option<TraceId> {
+        self.trace.as_ref().map(|trace| trace.trace.context.trace)
+    }
+
     /// Whether this attempt of it has not ended.
     fn is_open(&self, attempt: AttemptId) -> bool {
         self.open.iter().any(|open| open.row.attempt == attempt)

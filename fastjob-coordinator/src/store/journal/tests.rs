@@ -14,7 +14,7 @@ use crate::store::{
     Commit, EndedAttempt, Lease, NewAttempt, Partition,
     suite::rows::{
         at, end, failed, failed_once, head, last, moved, name, placed, plan, retry, shard, spread,
-        succeeded,
+        succeeded, trace,
     },
 };
 
@@ -103,6 +103,7 @@ fn full(id: i64) -> NewAttempt {
         parent: Some(TaskId(3)),
         lineage: Some(Lineage { depth: 7, budget: u32::MAX }),
         rerun: Some(Arc::new(RerunOf { task: TaskId(2), shards: [0, 1, u32::MAX].into() })),
+        trace: Some(trace(head(id).row.created_at)),
         wanted: Some(executor),
         life: Some(LifeId(9)),
         param: Some("päram".into()),

@@ -9,6 +9,7 @@
 //! them, one commit after the other. The rest is applied part by part. One file, because the order of
 //! the statements matters.
 
+use fastjob_core::Trace;
 use jiff::Timestamp;
 use sqlx::{Connection, PgConnection};
 
@@ -309,10 +310,10 @@ async fn children(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     if !rows.is_empty() {
         sqlx::query(
             // A commit that is sent again must not restore the start of a child that has started.
-            "insert into child_starts (id, partition, job, parent, param, depth, budget) \
+            "insert into child_starts (id, partition, job, parent, param, depth, budget, trace) \
              select * from unnest($1::bigint[], $2::int4[], $3::bigint[], $4::bigint[], \
-             $5::text[], $6::int4[], $7::int4[]) \
-             as new (id, partition, job, parent, param, depth, budget) \
+             $5::text[], $6::int4[], $7::int4[], $8::text[]) \
+             as new (id, partition, job, parent, param, depth, budget, trace) \
              where not exists (select 1 from keys where keys.job = new.job \
              and keys.key = 'fastjob:child:' || new.id) on conflict do nothing",
         )
@@ -323,6 +324,9 @@ async fn children(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
         .bind(rows.iter().map(|child| child.param.as_deref().map(clean)).collect::<Vec<_>>())
         .bind(rows.iter().map(|child| child.lineage.map(|l| int(l.depth))).collect::<Vec<_>>())
         .bind(rows.iter().map(|child| child.lineage.map(|l| int(l.budget))).collect::<Vec<_>>())
+        .bind(
+            rows.iter().map(|child| child.trace.as_ref().map(Trace::to_string)).collect::<Vec<_>>(),
+        )
         .execute(&mut *tx)
         .await?;
     }

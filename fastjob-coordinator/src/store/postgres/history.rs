@@ -141,11 +141,11 @@ async fn tasks(tx: &mut PgConnection, rows: &[TaskEnd<'_>]) -> Outcome {
     };
     sqlx::query(
         "insert into tasks (id, job, cause, state, created_at, ended_at, fire_at, parent, due_at, \
-         started_at, life, attempt_state, reason, message, result, param, note, reruns) \
+         started_at, life, attempt_state, reason, message, result, param, note, reruns, trace) \
          select * from unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::smallint[], \
          $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], \
          $11::bigint[], $12::smallint[], $13::smallint[], $14::text[], $15::text[], $16::text[], \
-         $17::text[], $18::bigint[]) on conflict do nothing",
+         $17::text[], $18::bigint[], $19::text[]) on conflict do nothing",
     )
     .bind(column(|end| end.task.0))
     .bind(column(|end| end.job.0))
@@ -169,6 +169,7 @@ async fn tasks(tx: &mut PgConnection, rows: &[TaskEnd<'_>]) -> Outcome {
     .bind(rows.iter().map(|end| end.param.as_deref()).collect::<Vec<_>>())
     .bind(rows.iter().map(|end| end.note.as_deref()).collect::<Vec<_>>())
     .bind(maybe(|end| end.reruns.map(|task| task.0)))
+    .bind(rows.iter().map(|end| end.trace.map(|id| id.to_string())).collect::<Vec<_>>())
     .execute(tx)
     .await
     .map(drop)

@@ -40,7 +40,7 @@ impl LoadStore for Postgres {
         let rows = sqlx::query(
             "select id, partition, job, parent, param, \
              exists (select 1 from keys where keys.job = c.job \
-             and keys.key = 'fastjob:child:' || c.id), depth, budget \
+             and keys.key = 'fastjob:child:' || c.id), depth, budget, trace \
              from child_starts c where partition = any($1) order by id limit $2",
         )
         .bind(partitions.iter().map(|partition| int(partition.0)).collect::<Vec<_>>())

@@ -37,6 +37,7 @@ fn child_start<R: Columns>(columns: &R) -> Result<ChildStart> {
         parent: TaskId(row.int(3)?),
         param: row.maybe_text(4)?,
         lineage: lineage(columns, 6)?,
+        trace: row.maybe_name(8)?,
     })
 }
 

@@ -18,7 +18,7 @@ use crate::store::{
 pub(crate) const ENDED: &str = "t.id, t.job, jobs.service, jobs.name, t.state, t.cause, t.fire_at, \
                                 t.created_at, t.ended_at, t.param, t.result, t.note, t.parent, \
                                 t.attempt_state, t.reason, t.message, lives.executor, t.due_at, \
-                                t.started_at, t.reruns";
+                                t.started_at, t.reruns, t.trace";
 
 /// Reads a task that has ended, with its attempt if it is the only one.
 pub(crate) fn ended<R: Columns>(columns: &R) -> Result<TaskRow> {
@@ -54,6 +54,7 @@ pub(crate) fn ended<R: Columns>(columns: &R) -> Result<TaskRow> {
         note: row.maybe_text(11)?,
         parent: row.maybe_int(12)?.map(TaskId),
         reruns: row.maybe_int(19)?.map(TaskId),
+        trace: row.maybe_text(20)?,
         attempts: only.into_iter().collect(),
     })
 }
@@ -134,6 +135,7 @@ impl Names {
             note: task.note.clone(),
             parent: task.parent,
             reruns: task.rerun.as_ref().map(|rerun| rerun.task),
+            trace: task.trace_id().map(|id| id.to_string()),
             attempts: task.open.iter().map(open).collect(),
         })
     }

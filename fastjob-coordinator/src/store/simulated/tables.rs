@@ -253,6 +253,7 @@ fn task(end: &TaskEnd<'_>) -> PastTask {
         ended_at: end.ended_at,
         parent: end.parent,
         reruns: end.reruns,
+        trace: end.trace,
         param: end.param.clone(),
         note: end.note.clone(),
         result: end.result.as_deref().map(str::to_owned),

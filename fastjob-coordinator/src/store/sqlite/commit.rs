@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use fastjob_core::Trace;
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -239,15 +240,16 @@ async fn child_starts(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome 
         let param = child.param.as_deref().map(clean);
         let lineage = child.lineage;
         let (depth, budget) = (lineage.map(|l| l.depth), lineage.map(|l| l.budget));
-        (child.id, child.partition.0, child.job.0, child.parent.0, param, depth, budget)
+        let trace = child.trace.as_ref().map(Trace::to_string);
+        (child.id, child.partition.0, child.job.0, child.parent.0, param, depth, budget, trace)
     });
     each(
         tx,
         batches(children)?,
         // A commit that is sent again must not restore the start of a child that has started.
-        "insert into child_starts (id, partition, job, parent, param, depth, budget) \
+        "insert into child_starts (id, partition, job, parent, param, depth, budget, trace) \
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
-         value ->> 6 \
+         value ->> 6, value ->> 7 \
          from json_each(?) new where not exists (select 1 from keys \
          where keys.job = new.value ->> 2 \
          and keys.key = 'fastjob:child:' || (new.value ->> 0)) on conflict do nothing",

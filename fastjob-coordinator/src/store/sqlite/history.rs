@@ -129,8 +129,9 @@ pub(super) fn open(staged: &Staged<'_>) -> Option<i64> {
 
 async fn tasks(tx: &mut SqliteConnection, staged: &Staged<'_>) -> Outcome {
     let columns = "tasks (id, job, cause, state, created_at, ended_at, fire_at, parent, due_at, \
-                   started_at, life, attempt_state, reason, message, result, param, note, reruns)";
-    insert(tx, (columns, 18, "on conflict do nothing"), &staged.tasks, |query, end| {
+                   started_at, life, attempt_state, reason, message, result, param, note, reruns, \
+                   trace)";
+    insert(tx, (columns, 19, "on conflict do nothing"), &staged.tasks, |query, end| {
         let only = end.only.as_ref();
         query
             .bind(end.task.0)
@@ -151,6 +152,7 @@ async fn tasks(tx: &mut SqliteConnection, staged: &Staged<'_>) -> Outcome {
             .bind(end.param.as_deref())
             .bind(end.note.as_deref())
             .bind(end.reruns.map(|task| task.0))
+            .bind(end.trace.map(|trace| trace.to_string()))
     })
     .await
 }

@@ -52,7 +52,7 @@ impl LoadStore for Sqlite {
         let rows = sqlx::query(
             "select id, partition, job, parent, param, \
              exists (select 1 from keys where keys.job = c.job \
-             and keys.key = 'fastjob:child:' || c.id), depth, budget \
+             and keys.key = 'fastjob:child:' || c.id), depth, budget, trace \
              from child_starts c where partition in (select value from json_each(?)) order by id \
              limit ?",
         )

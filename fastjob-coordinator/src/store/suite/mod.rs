@@ -147,6 +147,7 @@ macro_rules! suite {
                 committed_data_is_loaded,
                 open_attempts_are_loaded_with_their_data,
                 a_child_is_loaded_with_its_lineage,
+                a_task_is_loaded_with_its_trace_and_shows_its_id,
                 a_rerun_is_loaded_with_its_shards_and_shows_its_task,
                 no_more_child_starts_are_loaded_than_requested,
                 ended_shards_are_loaded_while_their_task_is_open,

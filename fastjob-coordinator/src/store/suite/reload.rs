@@ -13,7 +13,7 @@ use super::{
 };
 use crate::store::{
     AlarmKind, Attempt, ChildStart, Commit, EndedShard, LifeId, Lineage, Loaded, NewAttempt,
-    OpenAttempt, Partition, RerunOf,
+    OpenAttempt, Partition, RerunOf, TaskTrace,
 };
 
 pub(crate) async fn a_new_store_is_empty(home: &mut impl Home) {
@@ -153,9 +153,51 @@ pub(crate) async fn a_rerun_is_loaded_with_its_shards_and_shows_its_task(home: &
     assert_eq!(shown(&*home).await, expected, "when it has ended");
 }
 
+pub(crate) async fn a_task_is_loaded_with_its_trace_and_shows_its_id(home: &mut impl Home) {
+    let of = |new: NewAttempt| NewAttempt { trace: Some(trace(new.row.created_at)), ..new };
+    let unsampled = |new: NewAttempt| {
+        let mut task = TaskTrace::clone(&trace(new.row.created_at));
+        task.trace.context.is_sampled = false;
+        task.trace.state = None;
+        NewAttempt { trace: Some(Arc::new(task)), ..new }
+    };
+    let (retried, other, first) = (of(head(10)), unsampled(head(11)), of(shard(12, 12, 0, 2)));
+    let traces = [&retried, &other, &first].map(|new| new.trace.clone());
+    let [of_retried, of_other, of_shards] = traces;
+    let skipped =
+        NewAttempt { state: AttemptState::Skipped, task_state: TaskState::Skipped, ..of(head(14)) };
+    let child = ChildStart {
+        trace: of_retried.as_ref().map(|trace| trace.trace.clone()),
+        ..child_start(5, None)
+    };
+    let children = Commit { child_starts: vec![child.clone()], ..Commit::default() };
+    let planned = [retried, other, first, shard(12, 13, 1, 2), skipped, head(15)];
+    write(home, [base(), plan(planned), children]).await;
+    write(home, [Commit { planned: vec![retry(10, 20, 2)], ..end([failed_once(10, 10)]) }]).await;
+    home.reopen().await;
+    let loaded = view(home).await.loaded;
+    let open = loaded.open.iter().map(|open| (open.planned.row.attempt.0, &open.planned.trace));
+    assert_eq!(
+        open.collect::<Vec<_>>(),
+        [(11, &of_other), (12, &of_shards), (13, &of_shards), (15, &None), (20, &of_retried)],
+        "retries and shards have that of their task"
+    );
+    assert_eq!(loaded.child_starts, [child]);
+
+    let id = Some("4bf92f3577b34da6a3ce929d0e0e4736");
+    let check = async |home: &_, when: &str| {
+        let rows = Home::store(home).tasks_by_id(&[10, 11, 14, 15].map(TaskId)).await.unwrap();
+        let shown: Vec<_> = rows.iter().map(|row| (row.task.0, row.trace.as_deref())).collect();
+        assert_eq!(shown, [(15, None), (14, id), (11, id), (10, id)], "{when}");
+    };
+    check(&*home, "while they are open").await;
+    write(home, [end([succeeded(10, 20), succeeded(11, 11), succeeded(15, 15)])]).await;
+    check(&*home, "when they have ended").await;
+}
+
 fn child_start(id: i64, lineage: Option<Lineage>) -> ChildStart {
     let (partition, job, parent) = (Partition(0), JOB, TaskId(3));
-    ChildStart { id, partition, job, parent, param: None, lineage }
+    ChildStart { id, partition, job, parent, param: None, lineage, trace: None }
 }
 
 pub(crate) async fn no_more_child_starts_are_loaded_than_requested(home: &mut impl Home) {

@@ -21,6 +21,7 @@ fn child(id: i64) -> ChildStart {
         parent: TaskId(3),
         param: None,
         lineage: None,
+        trace: None,
     }
 }
 

@@ -208,7 +208,15 @@ pub(crate) async fn a_deleted_job_is_removed_after_its_history_and_its_retention
 
 pub(crate) async fn a_deleted_job_with_a_waiting_child_start_is_kept(home: &mut impl Home) {
     let (partition, parent) = (Partition(0), TaskId(3));
-    let waits = ChildStart { id: 5, partition, job: JobId(41), parent, param: None, lineage: None };
+    let waits = ChildStart {
+        id: 5,
+        partition,
+        job: JobId(41),
+        parent,
+        param: None,
+        lineage: None,
+        trace: None,
+    };
     let waits = Commit { child_starts: vec![waits], ..Commit::default() };
     write(home, [save([deleted(41, 100)]), waits]).await;
     assert_eq!(remove_jobs(home, 1_000).await, [0_i64; 0]);

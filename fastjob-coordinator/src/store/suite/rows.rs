@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::store::{
     AlarmKind, Attempt, Commit, EndedAttempt, JobRow, LifeId, LifeRow, NewAttempt, Origin,
-    Overrides,
+    Overrides, TaskTrace,
 };
 
 /// The default job of tasks. It is in the first partition, as the lease of commits.
@@ -93,6 +93,7 @@ pub(crate) fn head(id: i64) -> NewAttempt {
         parent: None,
         lineage: None,
         rerun: None,
+        trace: None,
         wanted: None,
         key: None,
         life: None,
@@ -212,4 +213,10 @@ pub(crate) fn plan(planned: impl IntoIterator<Item = NewAttempt>) -> Commit {
 
 pub(crate) fn end(ended: impl IntoIterator<Item = EndedAttempt>) -> Commit {
     Commit { ended: ended.into_iter().collect(), ..Commit::default() }
+}
+
+/// A trace with all that one can have, of a task that was created then.
+pub(crate) fn trace(created_at: Timestamp) -> Arc<TaskTrace> {
+    let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 a=1,b@c=2";
+    Arc::new(TaskTrace { trace: text.parse().unwrap(), since: created_at })
 }

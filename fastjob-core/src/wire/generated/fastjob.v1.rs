@@ -383,6 +383,12 @@ pub struct Attempt {
     /// than the message only if the executor accepts attempts early. 0: at once.
     #[prost(uint64, tag = "20")]
     pub enter_at_us: u64,
+    /// The W3C headers of the trace that the attempt is part of, at the span under which the handler's
+    /// span comes; empty if it is part of none.
+    #[prost(string, tag = "21")]
+    pub traceparent: ::prost::alloc::string::String,
+    #[prost(string, tag = "22")]
+    pub tracestate: ::prost::alloc::string::String,
 }
 /// Attempts whose handlers were entered. An attempt that ends before this is sent is in Finished
 /// only.

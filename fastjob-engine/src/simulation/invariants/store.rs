@@ -95,6 +95,7 @@ fn past_task(store: &ModelStore, like: &PastTask) -> Option<PastTask> {
         ended_at: *ended_at,
         parent: new.parent,
         reruns: new.rerun.as_ref().map(|rerun| rerun.task),
+        trace: new.trace.as_ref().map(|trace| trace.trace.context.trace),
         param: new.param.clone(),
         note: new.note.clone(),
         result: result.clone(),

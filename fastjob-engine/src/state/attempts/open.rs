@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::{
     event::Held,
-    record::{Attempt, LifeId, Lineage, RerunOf},
+    record::{Attempt, LifeId, Lineage, RerunOf, TaskTrace},
     state::{fleet::Placement, timers::Deadlines},
 };
 
@@ -54,6 +54,10 @@ pub(crate) struct Rare {
     pub(crate) lineage: Option<Lineage>,
     /// What its task runs again.
     pub(crate) rerun: Option<Arc<RerunOf>>,
+    /// The trace that its task is part of.
+    pub(crate) trace: Option<Arc<TaskTrace>>,
+    /// When it was sent, if it is part of a trace and this engine has sent it.
+    pub(crate) sent_at: Option<Timestamp>,
 }
 
 impl Rare {
@@ -69,6 +73,8 @@ impl Rare {
         progress: None,
         lineage: None,
         rerun: None,
+        trace: None,
+        sent_at: None,
     };
 }
 
@@ -130,6 +136,7 @@ impl Open {
     pub(crate) fn retry(self, row: Attempt) -> Self {
         let rare = self.rare.map(|mut rare| {
             rare.deadlines = Deadlines::NONE;
+            rare.sent_at = None;
             rare
         });
         Self { rare, ..Self::new(row, self.param, TaskState::Running) }

@@ -47,6 +47,7 @@ pub fn check_together(
         lease: Lease::default(),
         partitions: 1,
         since: Timestamp::UNIX_EPOCH,
+        traces: None,
         job_quota,
     };
     let mut catalog = Catalog::new(config);

@@ -13,7 +13,10 @@ use fastjob_core::JobContext;
 use tokio::process;
 
 use super::{folder::Folder, param::Call};
-use crate::builtin::entry::{CommandEntry, Limits, PATH, Rule, What, judge_variable};
+use crate::{
+    builtin::entry::{CommandEntry, Limits, PATH, Rule, What, judge_variable},
+    trace,
+};
 
 const SHELL: &str = "/bin/sh";
 
@@ -82,6 +85,8 @@ impl<'a> Start<'a> {
             .envs(&self.env)
             .env("FASTJOB_TASK", ctx.task_id().to_string())
             .env("FASTJOB_ATTEMPT", ctx.attempt_id().to_string())
+            // The convention of OpenTelemetry for programs: what they start is part of the trace.
+            .envs(trace::traceparent(ctx).map(|value| ("TRACEPARENT", value)))
             .env("FASTJOB_SHARD_INDEX", shard.index.to_string())
             .env("FASTJOB_SHARD_TOTAL", shard.total.to_string())
             .process_group(0)

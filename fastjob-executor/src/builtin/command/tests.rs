@@ -155,6 +155,7 @@ async fn the_environment_is_clean_and_names_the_task() {
             "FIXED=f",
             "MINE=x",
             &path,
+            "TRACEPARENT=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         ]
     );
 }

@@ -55,5 +55,10 @@ const NOTED: u64 = 1 << 10;
 const HAS_ROWS: u64 = 1 << 11;
 const HEAD_ENDED: u64 = 1 << 12;
 const RERUN: u64 = 1 << 13;
+const TRACE: u64 = 1 << 14;
 const OF_ATTEMPTS: u64 = FIRE_IS_DUE | FIRE | LIFE | SHARD | NUMBER;
-const OF_TASKS: u64 = (1 << 14) - 1;
+/// Of the flags of a trace.
+const IS_SAMPLED: u64 = 1;
+const HAS_STATE: u64 = 1 << 1;
+const OF_TRACES: u64 = IS_SAMPLED | HAS_STATE;
+const OF_TASKS: u64 = (1 << 15) - 1;

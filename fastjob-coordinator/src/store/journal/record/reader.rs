@@ -1,15 +1,18 @@
 //! Reads records.
 
-use fastjob_core::{AttemptId, Cause, JobId, Shard, TaskId, TaskState};
+use fastjob_core::{
+    AttemptId, Cause, JobId, Shard, TaskId, TaskState, Trace, TraceContext,
+    trace::{SpanId, TraceId},
+};
 use jiff::Timestamp;
 
 use super::{
-    ATTEMPT, CANCEL, END, FIRE, FIRE_IS_DUE, HAS_ROWS, HEAD_ENDED, LIFE, LINEAGE, MOVE, NOTE,
-    NOTED, NUMBER, OF_ATTEMPTS, OF_TASKS, PARAM, PARENT, PLACE, RERUN, SHARD, SPREAD, STATE, TASK,
-    VERSION, WANTED,
+    ATTEMPT, CANCEL, END, FIRE, FIRE_IS_DUE, HAS_ROWS, HAS_STATE, HEAD_ENDED, IS_SAMPLED, LIFE,
+    LINEAGE, MOVE, NOTE, NOTED, NUMBER, OF_ATTEMPTS, OF_TASKS, OF_TRACES, PARAM, PARENT, PLACE,
+    RERUN, SHARD, SPREAD, STATE, TASK, TRACE, VERSION, WANTED,
 };
 use crate::store::{
-    Attempt, LifeId, Lineage, RerunOf,
+    Attempt, LifeId, Lineage, RerunOf, TaskTrace,
     binary::{Read, read_signed, read_unsigned, torn, unseal},
     codes::{cause, task_state},
     journal::{Change, Open, OpenTask},
@@ -94,6 +97,10 @@ impl<'a> Reader<'a> {
         };
         let note = if has(NOTED) { Some(self.text()?.to_owned()) } else { None };
         let rerun = if has(RERUN) { Some(self.rerun()?.into()) } else { None };
+        let trace = match has(TRACE) {
+            true => Some(TaskTrace { trace: self.trace()?, since: head.created_at }.into()),
+            false => None,
+        };
         let open =
             if has(HEAD_ENDED) { Vec::new() } else { vec![Open { row: head, life, bytes: 0 }] };
         let task = OpenTask {
@@ -101,6 +108,7 @@ impl<'a> Reader<'a> {
             parent,
             lineage,
             rerun,
+            trace,
             wanted,
             param,
             note,
@@ -120,6 +128,18 @@ impl<'a> Reader<'a> {
         // Each takes at least a byte: what is collected is bounded by the record.
         let shards = (0..many).map(|_| self.count()).collect::<Read<_>>()?;
         Ok(RerunOf { task, shards })
+    }
+
+    fn trace(&mut self) -> Read<Trace> {
+        let flags = self.flags(OF_TRACES)?;
+        let trace = TraceId::new(u128::from_be_bytes(self.array()?));
+        let span = SpanId::new(u64::from_be_bytes(self.array()?));
+        let (Some(trace), Some(span)) = (trace, span) else {
+            return Err("it has a trace without an id".to_owned());
+        };
+        let context = TraceContext { trace, span, is_sampled: flags & IS_SAMPLED != 0 };
+        let state = if flags & HAS_STATE != 0 { Some(self.text()?.into()) } else { None };
+        Ok(Trace { context, state })
     }
 
     fn row(
@@ -182,6 +202,12 @@ impl<'a> Reader<'a> {
     fn count(&mut self) -> Read<u32> {
         let value = self.unsigned()?;
         u32::try_from(value).map_err(|_| format!("it has the number {value}"))
+    }
+
+    fn array<const N: usize>(&mut self) -> Read<[u8; N]> {
+        let (array, rest) = self.rest.split_first_chunk().ok_or_else(torn)?;
+        self.rest = rest;
+        Ok(*array)
     }
 
     fn text(&mut self) -> Read<&'a str> {

@@ -1,11 +1,12 @@
 //! Writes records.
 
-use fastjob_core::{AttemptId, Shard, TaskId, TaskState};
+use fastjob_core::{AttemptId, Shard, TaskId, TaskState, Trace};
 use jiff::Timestamp;
 
 use super::{
-    ATTEMPT, CANCEL, END, FIRE, FIRE_IS_DUE, HAS_ROWS, HEAD_ENDED, HEADER, LIFE, LINEAGE, MOVE,
-    NOTE, NOTED, NUMBER, PARAM, PARENT, PLACE, RERUN, SHARD, SPREAD, STATE, TASK, VERSION, WANTED,
+    ATTEMPT, CANCEL, END, FIRE, FIRE_IS_DUE, HAS_ROWS, HAS_STATE, HEAD_ENDED, HEADER, IS_SAMPLED,
+    LIFE, LINEAGE, MOVE, NOTE, NOTED, NUMBER, PARAM, PARENT, PLACE, RERUN, SHARD, SPREAD, STATE,
+    TASK, TRACE, VERSION, WANTED,
 };
 use crate::store::{
     Attempt, LifeId,
@@ -99,7 +100,8 @@ impl Writer {
             | is(task.note.is_some(), NOTED)
             | is(task.has_rows, HAS_ROWS)
             | is(head.is_none(), HEAD_ENDED)
-            | is(task.rerun.is_some(), RERUN);
+            | is(task.rerun.is_some(), RERUN)
+            | is(task.trace.is_some(), TRACE);
         self.bytes.push(TASK);
         self.unsigned(flags);
         self.id(id.0);
@@ -130,6 +132,9 @@ impl Writer {
                 self.unsigned(u64::from(*index));
             }
         }
+        if let Some(trace) = &task.trace {
+            self.trace(&trace.trace);
+        }
         self.len() - before
     }
 
@@ -142,6 +147,17 @@ impl Writer {
         self.attempt_of(open.row.task, open.row.attempt);
         self.row(&open.row, open.life, flags);
         self.len() - before
+    }
+
+    fn trace(&mut self, trace: &Trace) {
+        let context = trace.context;
+        let is = |condition: bool, flag: u64| if condition { flag } else { 0 };
+        self.unsigned(is(context.is_sampled, IS_SAMPLED) | is(trace.state.is_some(), HAS_STATE));
+        self.bytes.extend_from_slice(&context.trace.get().to_be_bytes());
+        self.bytes.extend_from_slice(&context.span.get().to_be_bytes());
+        if let Some(state) = &trace.state {
+            self.text(state);
+        }
     }
 
     fn row(&mut self, row: &Attempt, life: Option<LifeId>, flags: u64) {
