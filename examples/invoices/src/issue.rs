@@ -71,9 +71,10 @@ async fn issue(
     purchase: &Purchase,
 ) -> Result<(), sqlx::Error> {
     // Locks the row until the commit, so that invoices get their numbers one after the other.
-    let number: i64 = sqlx::query_scalar("update invoice_numbers set last = last + 1 returning last")
-        .fetch_one(&mut *db)
-        .await?;
+    let number: i64 =
+        sqlx::query_scalar("update invoice_numbers set last = last + 1 returning last")
+            .fetch_one(&mut *db)
+            .await?;
     sqlx::query("insert into invoices (number, task, customer, cents) values ($1, $2, $3, $4)")
         .bind(number)
         .bind(task.0)

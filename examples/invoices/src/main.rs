@@ -28,8 +28,9 @@ async fn main() -> anyhow::Result<()> {
     let executor = Executor::configured()?.service("invoices").state(db.clone()).build()?;
 
     let listen = env::var("INVOICES_LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
-    let listener =
-        TcpListener::bind(&listen).await.with_context(|| format!("could not listen on {listen}"))?;
+    let listener = TcpListener::bind(&listen)
+        .await
+        .with_context(|| format!("could not listen on {listen}"))?;
 
     // At SIGTERM, open requests are answered and running handlers finish. If one of the two parts
     // fails, the other one stops, too.

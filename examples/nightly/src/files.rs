@@ -66,8 +66,8 @@ impl Files {
 
 /// A line `article,cents`. Any other line is a permanent error: no retry can repair the file.
 pub(crate) fn parse<'a>(line: &'a str, file: &Path) -> Result<(&'a str, i64), Fatal> {
-    let sale = line.split_once(',').and_then(|(article, cents)| {
-        Some((article, cents.trim().parse().ok()?))
-    });
+    let sale = line
+        .split_once(',')
+        .and_then(|(article, cents)| Some((article, cents.trim().parse().ok()?)));
     sale.ok_or_else(|| Fatal::new(format!("`{line}` in {} is not a sale", file.display())))
 }

@@ -22,7 +22,8 @@ async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let folder = env::var_os("REMINDERS_FOLDER").map(PathBuf::from);
     let folder = folder.unwrap_or_else(|| "fastjob-data/reminders".into());
-    let mails = Maildir::open(folder.join("mails")).context("could not create the mails' folder")?;
+    let mails =
+        Maildir::open(folder.join("mails")).context("could not create the mails' folder")?;
 
     // FASTJOB_LISTEN, FASTJOB_TOKEN and so on, as for `fastjob serve`.
     let config = Config::load(None, |name| env::var(name).ok())?;
@@ -31,8 +32,9 @@ async fn main() -> anyhow::Result<()> {
     let address = format!("http://{}", coordinator.local_addr());
 
     let listen = env::var("REMINDERS_LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
-    let listener =
-        TcpListener::bind(&listen).await.with_context(|| format!("could not listen on {listen}"))?;
+    let listener = TcpListener::bind(&listen)
+        .await
+        .with_context(|| format!("could not listen on {listen}"))?;
     let web = axum::serve(listener, web::routes(coordinator.handle()));
     tracing::info!("reminders at http://{listen}/reminders, the console at {address}/console/");
 
@@ -55,7 +57,10 @@ async fn main() -> anyhow::Result<()> {
     let (stop, last) = (stop_on_signal()?, CancellationToken::new());
     let parts = async {
         let parts = tokio::join!(
-            ends_all(&stop, web.with_graceful_shutdown(stop.clone().cancelled_owned()).into_future()),
+            ends_all(
+                &stop,
+                web.with_graceful_shutdown(stop.clone().cancelled_owned()).into_future()
+            ),
             ends_all(&stop, mailing.run_until(stop.clone())),
             ends_all(&stop, digesting.run_until(stop.clone())),
         );

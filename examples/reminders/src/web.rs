@@ -51,10 +51,7 @@ async fn add(
     Ok((StatusCode::CREATED, Json(json!({"reminder": start.send().await?.id()}))))
 }
 
-async fn show(
-    State(jobs): State<Handle>,
-    Path(number): Path<i64>,
-) -> Result<Json<Value>, Refusal> {
+async fn show(State(jobs): State<Handle>, Path(number): Path<i64>) -> Result<Json<Value>, Refusal> {
     let (_, task) = reminder(&jobs, number).await?;
     Ok(Json(json!({"reminder": number, "state": task.state, "attempts": task.attempts.len()})))
 }
@@ -68,10 +65,7 @@ async fn cancel(
 }
 
 /// Finds a reminder among the tasks, which are also those of other jobs.
-async fn reminder(
-    jobs: &Handle,
-    number: i64,
-) -> Result<(TaskHandle<Handle>, TaskView), Refusal> {
+async fn reminder(jobs: &Handle, number: i64) -> Result<(TaskHandle<Handle>, TaskView), Refusal> {
     let handle = jobs.task(number);
     let task = handle.get().await?;
     let is_reminder = format!("{}.{}", task.service, task.job) == REMIND;
