@@ -39,7 +39,8 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let hook = format!("http://{}", listener.local_addr().unwrap());
         let (send, alarms) = mpsc::unbounded_channel();
-        let receive = post(async move |Json(alarm): Json<Value>| send.send(alarm).unwrap());
+        let receive =
+            post(move |Json(alarm): Json<Value>| async move { send.send(alarm).unwrap() });
         let routes = Router::new().route("/alarms", receive);
         tokio::spawn(async move { axum::serve(listener, routes).await });
 
