@@ -4,7 +4,7 @@
 //! it, and then the task runs again. The task's id is the same in all its attempts, so the second
 //! attempt finds the note of the first one, and changes nothing.
 
-use fastjob_executor::prelude::*;
+use fastjob_executor::{TaskId, prelude::*};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection, PgExecutor, PgPool};

@@ -182,13 +182,16 @@ async fn missed_nights_sum_their_own_day_and_a_broken_file_raises_an_alarm() {
     }
     let alarm = tokio::time::timeout(PATIENCE, world.alarms.recv()).await.unwrap().unwrap();
     assert_eq!((&alarm["kind"], &alarm["job"]), (&json!("failed"), &json!("nightly.nightly-sum")));
-    assert!(alarm["text"].as_str().unwrap().contains("`tea;450` in"), "{alarm}");
     let report = world.coordinator.folder().join(format!("reports/{broken}.csv"));
     assert!(!report.exists());
 
+    let failed = world.task("nightly.nightly-sum", |task| task.state.as_str() == "failed").await;
+    let mut messages = failed.attempts.iter().filter_map(|attempt| attempt.message.as_deref());
+    assert!(messages.any(|message| message.contains("`tea;450` in")), "{failed:?}");
+    assert_eq!(failed.attempts.len(), 4, "a retry cannot repair a file: {failed:?}");
+
     // The shop has delivered again.
     deliver(&world.inbox(), broken, "nice");
-    let failed = world.task("nightly.nightly-sum", |task| task.state.as_str() == "failed").await;
     let again = world.client.task(failed.id).rerun().send().await.unwrap();
     assert!(again.wait(PATIENCE).await.unwrap().has_succeeded());
     assert_eq!(world.report(broken).await, expected());
