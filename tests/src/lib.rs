@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod browser;
+pub mod embedded;
 pub mod process;
 pub mod proxy;
 pub mod raw;

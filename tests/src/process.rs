@@ -26,6 +26,20 @@ impl Process {
         Self(command.stdin(Stdio::null()).spawn().expect("the program can be started"))
     }
 
+    /// Starts a program in `folder`, and appends what it logs to `NAME.log` there.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it cannot be started.
+    pub fn start_logged(command: &mut Command, folder: &Path, name: &str) -> Self {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(folder.join(format!("{name}.log")))
+            .expect("a log file can be made");
+        Self::start(command.current_dir(folder).stdout(Stdio::null()).stderr(log))
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.0.id()
@@ -213,25 +227,13 @@ impl Coordinator {
 
     /// Starts it and does not wait.
     pub fn begin(&mut self) {
-        let log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(self.folder.path().join("coordinator.log"))
-            .expect("a log file can be made");
-        let process = Process::start(
-            Command::new(&self.program)
-                .args(["serve", "--listen", &format!("127.0.0.1:{}", self.port), "--store"])
-                .arg(
-                    self.store_url
-                        .clone()
-                        .unwrap_or_else(|| format!("sqlite:{}", self.store.display())),
-                )
-                .envs(self.env.iter().cloned())
-                .current_dir(self.folder.path())
-                .stdout(Stdio::null())
-                .stderr(log),
-        );
-        self.process = Some(process);
+        let store = self.store_url.clone();
+        let store = store.unwrap_or_else(|| format!("sqlite:{}", self.store.display()));
+        let mut command = Command::new(&self.program);
+        command
+            .args(["serve", "--listen", &format!("127.0.0.1:{}", self.port), "--store", &store])
+            .envs(self.env.iter().cloned());
+        self.process = Some(Process::start_logged(&mut command, self.folder(), "coordinator"));
     }
 
     /// Kills it with SIGKILL, like a power failure.
@@ -385,24 +387,16 @@ impl Coordinator {
         name: &str,
         env: &[(&str, &str)],
     ) -> Process {
-        let log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(self.folder.path().join(format!("{name}.log")))
-            .expect("a log file can be made");
-        Process::start(
-            Command::new(program.as_ref())
-                .env("FASTJOB_COORDINATORS", self.url())
-                .env("FASTJOB_SERVICE", "default")
-                .env("FASTJOB_EXECUTOR_NAME", name)
-                .env("FASTJOB_LOG_PATH", self.folder.path().join(format!("{name}-logs")))
-                .env("TEST_RECORDS", self.records())
-                .envs(self.token.iter().map(|token| ("FASTJOB_TOKEN", token)))
-                .envs(env.iter().copied())
-                .current_dir(self.folder.path())
-                .stdout(Stdio::null())
-                .stderr(log),
-        )
+        let mut command = Command::new(program.as_ref());
+        command
+            .env("FASTJOB_COORDINATORS", self.url())
+            .env("FASTJOB_SERVICE", "default")
+            .env("FASTJOB_EXECUTOR_NAME", name)
+            .env("FASTJOB_LOG_PATH", self.folder.path().join(format!("{name}-logs")))
+            .env("TEST_RECORDS", self.records())
+            .envs(self.token.iter().map(|token| ("FASTJOB_TOKEN", token)))
+            .envs(env.iter().copied());
+        Process::start_logged(&mut command, self.folder(), name)
     }
 
     /// The file to which executors append the attempts that they start.
@@ -425,19 +419,23 @@ impl Coordinator {
 }
 
 impl Drop for Coordinator {
-    /// Prints the output of its processes if the test failed, before the folder is removed.
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            return;
-        }
-        for entry in std::fs::read_dir(self.folder.path()).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.extension().is_some_and(|extension| extension == "log") {
-                let text = std::fs::read_to_string(&path).unwrap_or_default();
-                let lines: Vec<_> = text.lines().collect();
-                let last = &lines[lines.len().saturating_sub(40)..];
-                eprintln!("--- {}\n{}", entry.file_name().display(), last.join("\n"));
-            }
+        print_logs(self.folder.path());
+    }
+}
+
+/// Prints the output of the processes of a folder if the test failed, before the folder is removed.
+pub fn print_logs(folder: &Path) {
+    if !std::thread::panicking() {
+        return;
+    }
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|extension| extension == "log") {
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            let lines: Vec<_> = text.lines().collect();
+            let last = &lines[lines.len().saturating_sub(40)..];
+            eprintln!("--- {}\n{}", entry.file_name().display(), last.join("\n"));
         }
     }
 }

@@ -35,6 +35,9 @@ const DOCUMENTS: [&str; 11] = [
 /// The front pages, in both languages.
 const FRONT_PAGES: [&str; 2] = ["README.md", "README.zh-CN.md"];
 
+/// The folder of the pages about the applications in `examples/`.
+const EXAMPLES: &str = "examples/";
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

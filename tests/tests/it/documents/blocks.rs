@@ -1,11 +1,12 @@
 //! The code blocks of the documentation: each one is compiled, parsed or checked.
 
 use std::{
+    fs,
     path::Path,
     process::{Command, Output},
 };
 
-use super::{pages, read};
+use super::{EXAMPLES, pages, read, root};
 use crate::FASTJOB;
 
 /// The documents outside `docs/` whose blocks are for users.
@@ -96,12 +97,34 @@ fn every_block_has_a_language_that_is_checked() {
     assert!(unknown.is_empty(), "blocks in an unknown language:\n{}", unknown.join("\n"));
 }
 
+/// Whether a block in the page of an application is part of its code.
+fn is_excerpt(block: &Block) -> bool {
+    let page = block.document.strip_prefix("docs/").and_then(|page| page.strip_prefix(EXAMPLES));
+    let Some(name) = page.and_then(|page| page.strip_suffix(".md")) else { return false };
+    let files = fs::read_dir(root().join(EXAMPLES).join(name).join("src")).unwrap();
+    let codes = files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+    codes.into_iter().any(|code| code.contains(&block.text))
+}
+
+#[test]
+fn an_excerpt_is_part_of_the_code_of_its_application() {
+    let block = |text: &str| Block {
+        document: "docs/examples/invoices.md".to_owned(),
+        line: 1,
+        info: "rust".to_owned(),
+        text: text.to_owned(),
+    };
+    assert!(is_excerpt(&block("    let task = ctx.task_id();\n")));
+    assert!(!is_excerpt(&block("    let task = ctx.task_ids();\n")));
+}
+
 #[test]
 fn every_block_of_rust_is_compiled() {
     let sources = DOCTESTS.map(read).concat();
     let is_compiled = |block: &Block| {
         let is_included = sources.contains(&format!("include_str!(\"../../{}\")", block.document));
-        is_included && block.info.split(',').all(|word| ["rust", "no_run"].contains(&word))
+        let is_tested = block.info.split(',').all(|word| ["rust", "no_run"].contains(&word));
+        is_included && is_tested || is_excerpt(block)
     };
     let all = all();
     let rust = all.iter().filter(|block| block.language() == "rust");

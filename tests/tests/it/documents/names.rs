@@ -132,13 +132,14 @@ fn every_setting_in_the_documentation_exists() {
     );
 }
 
-/// The text in which a name must occur: sources, migrations, the description of REST, and the names
-/// of the examples.
+/// The text in which a name must occur: sources, migrations, the description of REST, and the
+/// examples with their names.
 fn sources() -> String {
     let mut all = String::new();
     let mut folders: Vec<_> = ["client", "coordinator", "core", "engine", "executor", "macros"]
         .map(|member| root().join(format!("fastjob-{member}")))
         .into();
+    folders.push(root().join("examples"));
     while let Some(folder) = folders.pop() {
         for path in entries(&folder) {
             let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
