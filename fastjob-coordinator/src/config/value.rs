@@ -119,11 +119,10 @@ impl Value for f64 {
     const TYPE: &'static str = "number";
 
     fn of_file(value: Toml) -> Result<Self, String> {
-        match value {
-            Toml::Float(value) => Ok(value),
-            Toml::Integer(value) => Ok(value as Self),
-            other => Err(wrong_type(&other, "a number")),
+        if let Some(whole) = value.as_integer() {
+            return Ok(whole as Self);
         }
+        value.as_float().ok_or_else(|| wrong_type(&value, "a number"))
     }
 
     fn of_variable(text: &str) -> Result<Self, String> {

@@ -34,13 +34,13 @@ fn save(story: &mut Story, rest: &str) {
 }
 
 fn attempts(story: &Story) -> Vec<&AttemptSpan> {
-    let attempt = |span| if let &Span::Attempt(ref it) = span { Some(&**it) } else { None };
-    story.spans.iter().filter_map(attempt).collect()
+    let spans = story.spans.iter();
+    spans.filter_map(|span| if let Span::Attempt(it) = span { Some(&**it) } else { None }).collect()
 }
 
 fn tasks(story: &Story) -> Vec<&TaskSpan> {
-    let task = |span| if let &Span::Task(ref it) = span { Some(&**it) } else { None };
-    story.spans.iter().filter_map(task).collect()
+    let spans = story.spans.iter();
+    spans.filter_map(|span| if let Span::Task(it) = span { Some(&**it) } else { None }).collect()
 }
 
 #[test]

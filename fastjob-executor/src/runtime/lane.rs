@@ -15,6 +15,7 @@ use super::attempt::{Attempt, Turn};
 pub(super) struct Lane(lane::Lane<Attempt>);
 
 /// What happens to an arriving attempt.
+#[expect(clippy::large_enum_variant, reason = "it lives from one statement to the next")]
 pub(super) enum Verdict {
     Run(Attempt),
     Wait,

@@ -1,8 +1,8 @@
 //! The reference as pages of the documentation, and as an example of a configuration file.
 
-use super::{Entry, all, executor};
 #[cfg(test)]
 use super::Described;
+use super::{Entry, all, executor};
 #[cfg(test)]
 use crate::config::names::ASIDE;
 
