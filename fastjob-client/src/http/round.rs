@@ -4,7 +4,7 @@
 //! the coordinator is unavailable, the call may have had an effect: then only a call that is safe to
 //! repeat moves on. Any other answer is the result, including a rejection.
 
-use reqwest::header;
+use reqwest::header::{self, HeaderValue};
 use serde::de::DeserializeOwned;
 
 use super::{Answer, Call, Client, call::Repeat, client::Server, failure};
@@ -97,8 +97,10 @@ impl Client {
         let trace = call.trace.clone().or_else(crate::trace::current);
         if let Some(trace) = trace.as_ref().or(client.trace.as_ref()) {
             request = request.header("traceparent", trace.context.to_string());
-            if let Some(state) = &trace.state {
-                request = request.header("tracestate", &**state);
+            // Whatever a tracing system has written there, the call must not fail because of it.
+            let state = trace.state.as_deref().map(HeaderValue::from_str);
+            if let Some(Ok(state)) = state {
+                request = request.header("tracestate", state);
             }
         }
         if let Some(body) = &call.body {

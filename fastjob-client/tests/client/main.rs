@@ -75,6 +75,17 @@ async fn a_start_sends_the_param_the_key_and_the_delay() {
 }
 
 #[tokio::test]
+async fn a_trace_state_that_no_header_can_have_does_not_stop_a_call() {
+    let server = Server::replying([started()]).await;
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let trace: fastjob_core::Trace = traceparent.parse().unwrap();
+    let trace = fastjob_core::Trace { state: Some("a=\n".into()), ..trace };
+    let client = Client::builder(&server.url).token(TOKEN).in_trace(trace).build().unwrap();
+    client.job("a").start().send().await.unwrap();
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[tokio::test]
 async fn a_text_param_stays_a_text_and_none_keeps_the_param_of_the_job() {
     let server = Server::replying([started()]).await;
     let job = client(&server).job("a b/c");

@@ -160,11 +160,13 @@ impl Engine {
             let here = |open: &&mut Open| open.is_at(life, held) && open.is_out();
             let Some(open) = self.attempts.get_mut(attempt).filter(here) else { continue };
             if let Some(state) = attempt::next(open.state, AttemptEvent::Started) {
+                // Executors may report a start again.
+                let is_new = open.state != state;
                 let created_at = open.row.created_at;
                 open.started_at = Some(at.clamp(created_at, now.wall.max(created_at)));
                 self.attempts.set_state(attempt, state);
                 self.attempts.move_task(attempt, TaskEvent::AttemptStarted);
-                self.tally.count().started += 1;
+                self.tally.count().started += u64::from(is_new);
                 self.await_end(now, attempt);
                 self.watch_run(now, attempt);
             }

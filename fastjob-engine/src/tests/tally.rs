@@ -67,6 +67,19 @@ fn a_retried_task_counts_each_attempt_once_and_itself_at_its_end() {
 }
 
 #[test]
+fn a_start_that_is_reported_again_counts_once() {
+    let mut story = counting();
+    save(&mut story, r#"{"name": "m", "handler": "h"}"#);
+    let attempt = story.start("m");
+    story.starts(1);
+    let (held, at) = (story.held(attempt), story.now.wall);
+    for _ in 0..2 {
+        story.tell(Event::Started(SessionId(1), vec![(held, at)]));
+    }
+    assert_eq!(story.engine.tally().started, 1);
+}
+
+#[test]
 fn fires_count_with_the_lateness_of_their_first_attempts() {
     let mut story = counting();
     save(&mut story, r#"{"name": "m", "handler": "h", "schedule": {"fixed_rate": "1s"}}"#);

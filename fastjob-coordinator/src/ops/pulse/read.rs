@@ -40,8 +40,9 @@ impl NodeCall for ReadSums {
     }
 }
 
-/// What a node has counted since its process started.
+/// What a node has counted since its process started. A node of another release may count less.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 pub(in crate::ops) struct Sum {
     /// Open tasks that wait.
     queued: u64,
@@ -260,6 +261,14 @@ mod tests {
         let [after_jobs, saved_tasks, saved_alarms] = totals.marks();
         assert_eq!(after_jobs, jobs);
         assert!(saved_tasks != started && saved_alarms != alarms);
+    }
+
+    #[test]
+    fn what_a_node_of_another_release_counts_is_not_left_out() {
+        let other = r#"{"queued":3,"running":2,"ended":5,"failed":1,"jobs":7,"alarms":4}"#;
+        let sum: Sum = serde_json::from_str(other).unwrap();
+        let open = Sum { queued: 3, running: 2, ..Sum::default() };
+        assert_eq!(sum, Sum { ended: 5, failed: 1, alarms: 4, ..open });
     }
 
     #[test]

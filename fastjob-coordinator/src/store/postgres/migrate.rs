@@ -4,15 +4,19 @@
 use std::time::Duration;
 
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, PgConnection, migrate::Migrator,
+    AssertSqlSafe, ConnectOptions, Connection, PgConnection,
+    migrate::{MigrateError, Migrator},
     postgres::PgConnectOptions,
 };
+use tokio::time::Instant;
 
 use super::{PATIENCE, code, why};
 use crate::store::{Error, OLDEST, Result};
 
 /// How long a node waits for another one that is changing the schema.
 pub(super) const WAIT: Duration = Duration::from_secs(60);
+/// How long a change waits at a time for a table that is in use.
+const TURN: Duration = Duration::from_secs(1);
 /// How often creating a table is retried while another node creates it.
 const RACES: u32 = 20;
 
@@ -78,17 +82,50 @@ pub(super) async fn migrate(
         .map_err(refused)?;
     // A newer release may have changed it in the meantime.
     if schema(name, &mut second, &migrations).await? == Schema::Older {
-        limit(&mut second, wait).await.map_err(refused)?;
-        // Like `run`, but the future is `Send`.
-        migrations
-            .run_direct(None, &mut second, false)
-            .await
-            .map_err(|err| open(format!("its schema could not be migrated: {err}")))?;
+        limit(&mut second, TURN).await.map_err(refused)?;
+        change(&migrations, &mut second, wait).await.map_err(|err| {
+            let hint = match is_in_use(&err) {
+                true => ": wait until what uses the table has ended, such as a backup",
+                false => "",
+            };
+            open(format!("its schema could not be migrated: {err}{hint}"))
+        })?;
     }
     lock.commit().await.map_err(refused)?;
     // The connection is no longer needed.
     drop(second.close().await);
     Ok(())
+}
+
+/// Changes the schema. While a change waits for a table, such as for the end of a backup, all others
+/// wait behind it, and nodes that run could write nothing. So it gives way after each [`TURN`].
+async fn change(
+    migrations: &Migrator,
+    connection: &mut PgConnection,
+    wait: Duration,
+) -> std::result::Result<(), MigrateError> {
+    let until = Instant::now() + wait;
+    loop {
+        // Like `run`, but the future is `Send`.
+        match migrations.run_direct(None, &mut *connection, false).await {
+            Err(err) if is_in_use(&err) && Instant::now() < until => {
+                tracing::info!(%err, "the schema cannot be changed yet, trying again");
+                // Has the failed transaction rolled back, which would otherwise wait for the next one.
+                connection.ping().await?;
+                tokio::time::sleep(TURN).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Whether a table was in use. Nothing of the change was made.
+fn is_in_use(err: &MigrateError) -> bool {
+    let (MigrateError::Execute(err) | MigrateError::ExecuteMigration(err, _)) = err else {
+        return false;
+    };
+    // lock_not_available, deadlock_detected
+    matches!(code(err).as_deref(), Some("55P03" | "40P01"))
 }
 
 /// The state of the schema; fails if this release cannot use it.

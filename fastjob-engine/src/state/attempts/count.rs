@@ -84,10 +84,17 @@ impl TaskCounts {
 
     /// Counts it in its next state.
     pub(super) fn moved(&mut self, job: JobId, from: TaskState, to: TaskState) {
-        if from != to {
-            // In this order, a job keeps its place when its only task starts.
-            self.add(job, to);
-            self.remove(job, from);
+        if from == to {
+            return;
+        }
+        self.all.add(to);
+        self.all.remove(from);
+        // A job keeps its place when its only task starts.
+        let count = self.by_job.entry(job).or_default();
+        count.add(to);
+        count.remove(from);
+        if *count == OpenTasks::default() {
+            self.by_job.remove(&job);
         }
     }
 }

@@ -82,6 +82,34 @@ async fn a_long_wait_for_a_schema_change_ends_with_a_hint() {
 }
 
 #[tokio::test]
+async fn nodes_that_run_write_while_a_schema_change_waits_for_a_backup() {
+    let home = Fresh::fresh().await;
+    home.run(
+        "alter table tasks drop column trace; alter table child_starts drop column trace; \
+         delete from _sqlx_migrations where version = 102",
+    )
+    .await;
+    let mut backup = PgConnection::connect(home.database.url()).await.unwrap();
+    let mut tx = backup.begin().await.unwrap();
+    sqlx::query("lock table tasks in access share mode").execute(&mut *tx).await.unwrap();
+    let url: PostgresUrl = home.database.url().parse().unwrap();
+    let node = tokio::spawn(async move {
+        let mut connection = url.options().connect().await.unwrap();
+        migrate("it", &mut connection, url.options(), PATIENCE).await
+    });
+    // Long enough for the change to be attempted twice.
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        home.run("set lock_timeout = '5s'; update tasks set note = note where id < 0").await;
+    }
+    assert!(!node.is_finished());
+    tx.rollback().await.unwrap();
+    let changed = tokio::time::timeout(PATIENCE, node).await;
+    changed.expect("it is tried again").unwrap().unwrap();
+    home.another().await.facts().await.unwrap();
+}
+
+#[tokio::test]
 async fn no_advisory_lock_is_taken() {
     let database = Server::shared().fresh().await;
     run(
