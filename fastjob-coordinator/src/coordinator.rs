@@ -143,7 +143,9 @@ impl Builder {
     }
 
     async fn open(self) -> Result<Coordinator, StartError> {
-        let config = self.config;
+        let mut config = self.config;
+        // A program may have set the file itself.
+        config.load_tokens();
         let problems = config.check_coordinator();
         if !problems.is_empty() {
             let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();

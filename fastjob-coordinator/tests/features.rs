@@ -52,6 +52,23 @@ async fn an_email_channel_needs_the_feature_email() {
     }
 }
 
+#[tokio::test]
+async fn a_program_may_name_the_file_of_the_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    let mut config = Config::default();
+    config.coordinator.store = StoreUrl::Sqlite(folder.path().join("fastjob.db"));
+    config.coordinator.listen = "127.0.0.1:0".parse().unwrap();
+    config.coordinator.token_file = Some(file.clone());
+    // Whether others may read a file has tests of its own.
+    config.insecure_files = true;
+    let bound = Coordinator::builder().config(config.clone()).bind().await;
+    let said = bound.err().unwrap().to_string();
+    assert!(said.contains("coordinator.token_file: could not read "), "{said}");
+    std::fs::write(&file, "0123456789abcdef\n").unwrap();
+    drop(Coordinator::builder().config(config).bind().await.unwrap());
+}
+
 #[test]
 fn files_of_the_console_need_the_feature_console() {
     let folder = tempfile::tempdir().unwrap();

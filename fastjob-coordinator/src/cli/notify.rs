@@ -6,7 +6,7 @@
 
 use std::io;
 
-use super::env::Env;
+use super::{env::Env, text::one_line};
 
 /// The socket of the service manager, if there is one.
 pub(super) struct Notify(Option<String>);
@@ -24,6 +24,12 @@ impl Notify {
     /// The coordinator can do its work.
     pub(super) fn ready(&self) {
         self.send("READY=1\nSTATUS=ready");
+    }
+
+    /// The coordinator runs, but cannot do all of its work. A service manager that waited for more would
+    /// end it, and what it can do with it.
+    pub(super) fn not_ready(&self, why: &str) {
+        self.send(&format!("READY=1\nSTATUS=not ready: {}", one_line(why)));
     }
 
     /// The coordinator drains, and will end.
@@ -88,9 +94,14 @@ mod tests {
     fn check(address: &str, manager: &UnixDatagram) {
         let notify = Notify::of(&Env::from([("NOTIFY_SOCKET", address)]));
         assert!(notify.is_wanted());
+        notify.not_ready("no\nMAINPID=1");
         notify.ready();
         notify.stopping();
-        for expected in ["READY=1\nSTATUS=ready", "STOPPING=1\nSTATUS=shutting down"] {
+        for expected in [
+            "READY=1\nSTATUS=not ready: no MAINPID=1",
+            "READY=1\nSTATUS=ready",
+            "STOPPING=1\nSTATUS=shutting down",
+        ] {
             let mut message = [0; 100];
             let length = manager.recv(&mut message).unwrap();
             assert_eq!(std::str::from_utf8(&message[..length]).unwrap(), expected);

@@ -35,6 +35,10 @@ use crate::{Config, Coordinator, config::Listen};
 /// The exit status of an interrupted process.
 const INTERRUPTED: i32 = 130;
 
+/// How long the service manager waits for a coordinator that runs and cannot do all of its work, for
+/// example because the clock was set back or a part of the store cannot be read.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 #[derive(Args)]
 pub(super) struct Serve {
     /// Listen on this address (FASTJOB_LISTEN) [default: 127.0.0.1:7070]
@@ -114,8 +118,13 @@ async fn serve(config: Config, notify: &Notify) -> Result<(), Box<dyn StdError>>
         tracing::info!("listening on {scheme}://{address}, store {store}");
         let handle = coordinator.handle();
         let announced = async {
-            if notify.is_wanted() && handle.until_ready().await {
-                notify.ready();
+            if notify.is_wanted() {
+                if let Some(Err(why)) = handle.until_ready(PATIENCE).await {
+                    notify.not_ready(&why);
+                }
+                if handle.until_ready(Duration::MAX).await.is_some() {
+                    notify.ready();
+                }
             }
             std::future::pending().await
         };

@@ -57,7 +57,7 @@ impl Settings {
         }
         let Judged { config, source } = options.layered(env)?;
         let given = options.given();
-        let origin = |entry: &Entry| {
+        let own_origin = |entry: &Entry| {
             let variable = entry.variables.first();
             let flag = variable.and_then(|name| flags.of(name));
             if let Some(flag) = flag.filter(|flag| given.contains(&flag.as_str())) {
@@ -73,7 +73,17 @@ impl Settings {
                 Some(_) | None => Origin::Default,
             }
         };
-        let is_meant = |entry: &Entry| match &self.text {
+        let entries = reference::effective(&config);
+        // A token may come from its file, and one of the two may have been replaced by the other.
+        let origin = |entry: &Entry| match (entry.key, own_origin(entry)) {
+            ("token" | "token_file", _) if entry.value.is_none() => Origin::Default,
+            ("token", own @ (Origin::Default | Origin::File(_))) => entries
+                .iter()
+                .find(|it| it.table == entry.table && it.key == "token_file" && it.value.is_some())
+                .map_or(own, own_origin),
+            (_, own) => own,
+        };
+        let is_meant = |entry: &&Entry| match &self.text {
             None => true,
             Some(text) => {
                 let text = text.to_lowercase();
@@ -81,8 +91,8 @@ impl Settings {
                 entry.name().contains(&text) || names.any(|name| name.contains(&text))
             }
         };
-        let all = reference::effective(&config).into_iter().filter(is_meant);
-        let all = all.map(|entry| (origin(&entry), entry));
+        let all = entries.iter().filter(is_meant);
+        let all = all.map(|entry| (origin(entry), entry.clone()));
         let all: Vec<_> =
             all.filter(|(origin, _)| !self.changed || *origin != Origin::Default).collect();
         if let (Some(text), true, false) = (&self.text, all.is_empty(), self.changed) {

@@ -8,8 +8,8 @@ use std::path::Path;
 use super::{Config, Problem, Token, advice, file::read_file};
 
 impl Config {
-    /// Reads the tokens that are in files of their own.
-    pub(super) fn load_tokens(&mut self) {
+    /// Reads the tokens that are in files of their own, unless that is done.
+    pub(crate) fn load_tokens(&mut self) {
         let Self { coordinator, client, alarms: _, insecure_files } = self;
         for (token, file) in [
             (&mut coordinator.token, &coordinator.token_file),

@@ -93,18 +93,25 @@ impl Handle {
         TaskHandle::new(self.clone(), id)
     }
 
-    /// Waits until the coordinator can do its work; `false` if it ended before that.
+    /// Waits until the coordinator can do its work, for at most `patience` once it runs; then, the
+    /// reason is returned why it cannot. `None` if it ended before that.
     #[cfg(feature = "cli")]
-    pub(crate) async fn until_ready(&self) -> bool {
-        let mut state = self.0.clone();
+    pub(crate) async fn until_ready(
+        &self,
+        patience: std::time::Duration,
+    ) -> Option<Result<(), String>> {
+        let (mut state, mut since) = (self.0.clone(), None);
         while let Some(ops) = ops(&mut state).await {
-            if ops.ready().is_ok() {
-                return true;
+            let since = since.get_or_insert_with(tokio::time::Instant::now);
+            match ops.ready() {
+                Ok(()) => return Some(Ok(())),
+                Err(err) if since.elapsed() >= patience => return Some(Err(err.to_string())),
+                Err(_) => {}
             }
             drop(ops);
             tokio::time::sleep(READY_POLL).await;
         }
-        false
+        None
     }
 
     /// Performs a call, unless the coordinator ends before it has been answered.

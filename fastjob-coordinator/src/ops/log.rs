@@ -135,13 +135,13 @@ impl Ops {
             }
         }
         let failed = match self.archived(&row, attempt, offset, limit).await {
-            Ok(Some(piece)) => return Ok(piece),
+            Ok(Some(piece)) => return Ok(not_before(offset, piece)),
             Ok(None) => None,
             Err(err) if ended => Some(err),
             Err(err) => return Err(err),
         };
         let tail = self.store.log_tail(id).await?.unwrap_or_default();
-        let piece = tail_from(attempt, &tail, offset, limit);
+        let piece = not_before(offset, tail_from(attempt, &tail, offset, limit));
         match failed {
             None => Ok(piece),
             // Nothing to show instead, or the caller has read more.
@@ -213,6 +213,15 @@ fn tail_from(attempt: &AttemptRow, tail: &LogTail, offset: u64, limit: u32) -> L
         None
     };
     LogView { note, ..piece(attempt, at + from as u64, text[from..to].to_owned(), ended) }
+}
+
+/// What is kept of a log may end before the offset: its executor has more. A caller that went back would
+/// read that part twice once the executor is connected again.
+fn not_before(offset: u64, piece: LogView) -> LogView {
+    if piece.text.is_empty() && piece.next_offset < offset {
+        return LogView { offset, next_offset: offset, ..piece };
+    }
+    piece
 }
 
 fn piece(of: &AttemptRow, offset: u64, text: String, ended: bool) -> LogView {
@@ -341,5 +350,18 @@ mod tests {
         let (offset, text, ended, note) = read(1_500, 9);
         assert_eq!((offset, text.as_str(), ended), (1_008, "", true));
         assert!(note.unwrap().starts_with("what follows byte 1500 of this log cannot be read"));
+    }
+
+    #[test]
+    fn a_caller_that_has_read_more_than_is_kept_does_not_go_back() {
+        let of = AttemptRow { state: AttemptState::Running, ..attempt(1, (0, 1), 1) };
+        // The executor of a running attempt is away: nothing is kept, or less than it has.
+        for kept in [LogTail::default(), tail(0, "abc")] {
+            let piece = not_before(500, tail_from(&of, &kept, 500, 9));
+            assert_eq!((piece.offset, piece.next_offset, piece.ended), (500, 500, false));
+            assert!(piece.text.is_empty() && piece.note.is_some());
+        }
+        let piece = not_before(1, tail_from(&of, &tail(0, "abc"), 1, 9));
+        assert_eq!((piece.offset, piece.next_offset, piece.text.as_str()), (1, 3, "bc"));
     }
 }

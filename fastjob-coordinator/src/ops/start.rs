@@ -101,7 +101,9 @@ impl NodeCall for BackfillJob {
             let message = "it cannot be combined with a key: another key is another backfill";
             return Err(Error::invalid("again", message));
         }
-        let key = request.key.as_deref().map(Into::into);
+        // As the store writes it: a key that is read back has to be the same.
+        let key: Option<Arc<str>> =
+            request.key.as_deref().map(|key| Arc::from(&*store::clean(key)));
         let checked = ops.check_start(&self.job, None).await;
         let (job, trace) = (self.job, read_trace(self.trace.as_deref()));
         let ask = Backfill { job, from, until, most, key, looked: None, trace };

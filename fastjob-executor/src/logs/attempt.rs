@@ -247,19 +247,22 @@ impl Live {
     /// dropped.
     pub(super) fn write_out(&self) {
         let _writing = lock(&self.disk);
-        let (mut piece, notes, missed, failed) = {
+        let (mut piece, notes, gap, failed) = {
             let mut lines = lock(&self.lines);
             lines.queued = false;
             let (piece, notes) = (mem::take(&mut lines.pending), mem::take(&mut lines.notes));
-            (piece, notes, mem::take(&mut lines.missed), lines.failed)
+            let gap = match mem::take(&mut lines.missed) {
+                0 => String::new(),
+                missed => note(format_args!("{missed} entries dropped here: the disk is too slow")),
+            };
+            // It is in the file, so the position of what follows depends on it.
+            lines.size += gap.len();
+            (piece, notes, gap, lines.failed)
         };
         self.logs.writer.release(piece.len());
         // Of what the attempt logged: notes of the log itself are neither written nor lost.
         let logged = piece.len() - notes;
-        if missed > 0 {
-            let why = "dropped here: the disk is too slow";
-            piece.push_str(&note(format_args!("{missed} entries {why}")));
-        }
+        piece.push_str(&gap);
         if piece.is_empty() || failed {
             self.dropped(logged);
             return;

@@ -185,6 +185,12 @@ async fn lines_dropped_from_a_full_buffer_are_counted() {
     assert_eq!(said.first(), Some(&"line 0"));
     assert_eq!(said.last(), Some(&"… 2 entries dropped here: the disk is too slow"));
     assert!(log.tail().1.ends_with("line 4\n"));
+    // What follows has one position, whether the file or the end is read.
+    log.line(format_args!("line 5"));
+    let next = logs.read(ID, page.next_offset, WHOLE).await.unwrap();
+    let (begin, tail) = log.tail();
+    let at = usize::try_from(page.next_offset - begin).unwrap();
+    assert_eq!(tail[at..], next.text);
 }
 
 #[tokio::test]

@@ -98,6 +98,31 @@ async fn check_accepts_the_example() {
 }
 
 #[tokio::test]
+async fn a_token_in_a_file_of_its_own_comes_from_where_that_file_is_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let [config, file] = ["fastjob.toml", "token"].map(|name| folder.path().join(name));
+    let [config, file] = [&config, &file].map(|path| path.to_str().unwrap());
+    crate::files::testing::write_private(Path::new(file), fake::TOKEN);
+    let places = async |text: &str, var: (&str, &str)| {
+        crate::files::testing::write_private(Path::new(config), text);
+        let args = ["settings", "--config", config, "--json", "client.token"];
+        let out = fastjob_with([var], &args).await.out();
+        assert!(!out.contains(fake::TOKEN), "{out}");
+        let all: Value = serde_json::from_str(&out).unwrap();
+        let [token, its_file] = &all["settings"].as_array().unwrap()[..] else { panic!("{out}") };
+        [token["place"].clone(), its_file["place"].clone()]
+    };
+    let of_file = format!("[client]\ntoken_file = '{file}'\n");
+    let here = Value::from(format!("{config}:2"));
+    assert_eq!(places(&of_file, ("FASTJOB_BEAT", "3s")).await, [here.clone(), here]);
+    let name = "FASTJOB_TOKEN";
+    assert_eq!(places(&of_file, (name, "0123456789abcdef")).await, [name.into(), Value::Null]);
+    let name = "FASTJOB_TOKEN_FILE";
+    let text = "[client]\ntoken = '0123456789abcdef'\n";
+    assert_eq!(places(text, (name, file)).await, [Value::from(name), name.into()]);
+}
+
+#[tokio::test]
 async fn settings_shows_each_value_and_where_it_comes_from() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fastjob.toml");

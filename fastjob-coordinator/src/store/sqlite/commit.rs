@@ -32,8 +32,8 @@ impl CommitStore for Sqlite {
         let Writer { connection, journals } = &mut *writer;
         let done = match write(connection, journals, commits).await {
             // Before anybody learns that it is durable.
-            Ok(()) if self.file.is_gone() => Err(Error::Behind),
-            done => done,
+            Ok(()) => self.written(),
+            failed => failed,
         };
         match &done {
             Ok(()) => journals.written(commits),

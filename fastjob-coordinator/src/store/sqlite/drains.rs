@@ -21,6 +21,7 @@ impl DrainStore for Sqlite {
         .execute(&mut *writer)
         .await
         .map_err(while_doing("drain an executor"))?;
+        self.written()?;
         if added.rows_affected() > 0 {
             return Ok(AddedDrain::Added);
         }
@@ -38,13 +39,13 @@ impl DrainStore for Sqlite {
     async fn remove_drain(&self, service: &ServiceName, executor: &ExecutorName) -> Result<bool> {
         let mut guard = self.writer.lock().await;
         let writer = &mut guard.connection;
-        sqlx::query("delete from drains where service = ?1 and executor = ?2")
+        let done = sqlx::query("delete from drains where service = ?1 and executor = ?2")
             .bind(service.as_str())
             .bind(executor.as_str())
             .execute(&mut *writer)
             .await
-            .map(|done| done.rows_affected() > 0)
-            .map_err(while_doing("resume an executor"))
+            .map_err(while_doing("resume an executor"))?;
+        self.written().map(|()| done.rows_affected() > 0)
     }
 
     async fn drains(&self) -> Result<Vec<DrainRow>> {

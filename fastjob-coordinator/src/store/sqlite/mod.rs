@@ -147,6 +147,13 @@ impl Sqlite {
     }
 }
 
+impl Sqlite {
+    /// Fails if the file is gone: what was just written must not be acknowledged then.
+    fn written(&self) -> Result<()> {
+        if self.file.is_gone() { Err(Error::Behind) } else { Ok(()) }
+    }
+}
+
 /// The file that the connections have open.
 ///
 /// A file that is moved or replaced stays open: commits would succeed, and be in a file that the next

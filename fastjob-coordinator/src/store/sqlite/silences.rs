@@ -25,7 +25,7 @@ impl SilenceStore for Sqlite {
         };
         let mut guard = self.writer.lock().await;
         let writer = &mut guard.connection;
-        sqlx::query_scalar(
+        let id: Option<i64> = sqlx::query_scalar(
             "insert into silences (job, job_name, channel, until, reason, created_at) \
              select ?1, ?2, ?3, ?4, ?5, ?6 \
              where (select count(*) from silences where until > ?6) < ?7 returning id",
@@ -39,7 +39,8 @@ impl SilenceStore for Sqlite {
         .bind(most)
         .fetch_optional(&mut *writer)
         .await
-        .map_err(while_doing("save a silence"))
+        .map_err(while_doing("save a silence"))?;
+        self.written().map(|()| id)
     }
 
     async fn silences(&self, now: Timestamp) -> Result<Vec<SilenceRow>> {
@@ -59,13 +60,13 @@ impl SilenceStore for Sqlite {
     async fn remove_silence(&self, id: i64, now: Timestamp) -> Result<bool> {
         let mut guard = self.writer.lock().await;
         let writer = &mut guard.connection;
-        sqlx::query("delete from silences where id = ? and until > ?")
+        let done = sqlx::query("delete from silences where id = ? and until > ?")
             .bind(id)
             .bind(now.as_millisecond())
             .execute(&mut *writer)
             .await
-            .map(|done| done.rows_affected() > 0)
-            .map_err(while_doing("remove a silence"))
+            .map_err(while_doing("remove a silence"))?;
+        self.written().map(|()| done.rows_affected() > 0)
     }
 
     async fn silence_alarms(

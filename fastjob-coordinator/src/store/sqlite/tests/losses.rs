@@ -4,7 +4,7 @@ use fastjob_core::TaskId;
 
 use super::*;
 use crate::store::{
-    AlarmKind, Commit, TaskFilter,
+    AlarmKind, Commit, DrainRow, TaskFilter,
     suite::rows::{alarm, at},
 };
 
@@ -111,6 +111,11 @@ async fn nothing_is_acknowledged_once_the_file_is_moved_deleted_or_replaced() {
     for loss in losses {
         let home = with_tasks().await;
         loss(&home.path(), &home.folder.path().join("other.db"));
+        let (service, executor) = ("s".parse().unwrap(), "e".parse().unwrap());
+        let drain = DrainRow { service, executor, since: at(1) };
+        is_behind(&home.store().add_drain(&drain, 10).await.map(drop));
+        is_behind(&home.store().remove_drain(&drain.service, &drain.executor).await.map(drop));
+        is_behind(&home.store().remove_silence(1, at(1)).await.map(drop));
         for _ in 0..2 {
             is_behind(&home.store().commit(&[plan([head(13)])]).await);
         }
