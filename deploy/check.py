@@ -33,7 +33,7 @@ ACCEPTED = {
         "image": {"digest": "sha256:" + "0" * 64},
         "imagePullSecrets": [{"name": "registry"}],
         "store": {"caSecret": "database-ca"},
-        "settings": {"FASTJOB_HISTORY": "90d", "FASTJOB_LOG": "debug"},
+        "settings": {"FASTJOB_HISTORY": "90d", "FASTJOB_MAX_JOBS": 2_000_000.0},
         "env": [{"name": "FASTJOB_METRICS_JOBS", "value": "10"}],
         "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
         "podAnnotations": {"example.org/a": "b"},
@@ -118,6 +118,8 @@ def check_objects(where, objects):
     expect(ports == {"fastjob": PORT}, f"{where}: the ports are {ports}")
     env = {item["name"]: item.get("value", "") for item in container["env"]}
     expect(len(env) == len(container["env"]), f"{where}: a variable is set twice")
+    for name, value in env.items():
+        expect(not re.fullmatch(r"[0-9.]+e[+0-9]+", value), f"{where}: {name} is {value}")
     expect(env["FASTJOB_LISTEN"].endswith(f":{PORT}"), f"{where}: {env['FASTJOB_LISTEN']}")
     # Each node is reached by a name of its own, which the headless service gives.
     headless = spec["serviceName"]
