@@ -13,8 +13,13 @@ const NOT_SET: &str = "  # not set";
 
 /// Variables that other programs read, too.
 #[cfg(test)]
-const SHARED: [(&str, &str); 5] = [
+const SHARED: [(&str, &str); 6] = [
     ("NO_COLOR", "Switches the colours of the command off, if it is not empty. Flag `--color`."),
+    (
+        "NOTIFY_SOCKET",
+        "The socket of systemd, which sets it for a service with `Type=notify`: `fastjob serve` says there that \
+         it is ready, and that it stops.",
+    ),
     ("TERM", "With `dumb`, the command shows neither colours nor progress bars."),
     (
         "TRACEPARENT",
