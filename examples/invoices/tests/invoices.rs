@@ -169,6 +169,8 @@ async fn a_repeated_order_is_one_invoice_and_a_wrong_one_is_refused() {
     let other = json!({"customer": "Ann", "cents": 1});
     let (status, answer) = world.post("a", &other).await.unwrap();
     assert_eq!(status, 409, "the key belongs to another purchase: {answer}");
+    // An executor sends its schemas after it has connected, and before the outcome of a task.
+    world.coordinator.client().task(task).wait(PATIENCE).await.unwrap();
     let (status, answer) = world.post("b", &json!({"customer": "Ann", "cents": 0})).await.unwrap();
     assert_eq!(status, 422, "the schema says at least 1: {answer}");
     assert_eq!(world.get(task + 1000).await.unwrap().0, 404);
