@@ -25,6 +25,13 @@ export const queryClient = new QueryClient({
 })
 
 const PAGE = 50
+/** The largest page that the coordinator answers. */
+const MOST = 500
+
+interface TextFilter {
+  service?: string
+  text?: string
+}
 
 interface Options {
   enabled?: boolean
@@ -55,6 +62,7 @@ function usePages<Item>(key: readonly unknown[], path: string, query: object, op
     getNextPageParam: (last) => last.next_cursor ?? undefined,
     placeholderData: keepPreviousData,
     enabled: options.enabled ?? true,
+    ...(options.every !== undefined && { refetchInterval: options.every }),
   })
 }
 
@@ -123,16 +131,37 @@ export const useTask = (id: number, options?: Options) =>
   useGet<T.TaskView>(['task', id], `/tasks/${id}`, undefined, options)
 
 // Executors, nodes, handlers
-export const useExecutors = (options?: Options) =>
-  useGet<T.Page<T.ExecutorView>>(['executors'], '/executors', { limit: 500 }, { every: 15_000, ...options })
+/** The first 500 executors, of all services or of one: to choose from, and to know whether there are any. */
+export const useExecutors = ({ service, ...options }: Options & { service?: string | undefined } = {}) =>
+  useGet<T.Page<T.ExecutorView>>(
+    ['executors', service ?? ''],
+    '/executors',
+    { limit: MOST, service },
+    { every: 15_000, ...options },
+  )
+/** All executors that match, page after page. */
+export const useExecutorPages = (filter: TextFilter) =>
+  usePages<T.ExecutorView>(
+    ['executors', 'pages', filter],
+    '/executors',
+    { limit: MOST, ...filter },
+    { every: 15_000 },
+  )
 export const useExecutor = (name: string) =>
   useGet<T.ExecutorView>(['executor', name], `/executors/${seg(name)}`, undefined, { every: 5_000 })
 export const useNodes = () => useGet<T.Page<T.NodeView>>(['nodes'], '/nodes', undefined, { every: 10_000 })
-export const useHandlers = (query: { service?: string; text?: string } = {}) =>
-  useGet<T.Page<T.HandlerView>>(['handlers', query], '/handlers', { limit: 500, ...query })
+export const useHandlers = (query: TextFilter = {}) =>
+  useGet<T.Page<T.HandlerView>>(['handlers', query], '/handlers', { limit: MOST, ...query })
+export const useHandlerPages = (filter: TextFilter) =>
+  usePages<T.HandlerView>(
+    ['handlers', 'pages', filter],
+    '/handlers',
+    { limit: MOST, ...filter },
+    { every: 60_000 },
+  )
 
 // Alarms
-export const useAlarms = (filter: { job?: string; channel?: string }) =>
+export const useAlarms = (filter: { job?: string; channel?: string; text?: string }) =>
   usePages<T.AlarmView>(['alarms', filter], '/alarms', filter)
 export const useChannels = () => useGet<T.Page<T.ChannelView>>(['channels'], '/alarms/channels')
 export const useSilences = () => useGet<T.Page<T.SilenceView>>(['silences'], '/alarms/silences')
