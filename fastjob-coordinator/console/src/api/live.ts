@@ -8,7 +8,7 @@
 import { useEffect, useId } from 'react'
 import { createStore, useStore, useStorePart } from '../lib/store'
 import { apiUrl } from './client'
-import { affected, queryClient } from './queries'
+import { affected, mayDiffer, queryClient } from './queries'
 import { readEvents, StreamRejected } from './sse'
 import type { ChangedEvent, CountsEvent, TaskView } from './types'
 
@@ -94,7 +94,7 @@ function flush() {
   live.set((now) => ({ ...now, pending: 0 }))
   void queryClient.invalidateQueries({
     predicate: (query) => {
-      if (!words.has(String(query.queryKey[0]))) return false
+      if (!words.has(String(query.queryKey[0])) || !mayDiffer(query, nouns)) return false
       // A list of which several pages are loaded keeps its place; its page shows a pill instead.
       const data = query.state.data as { pages?: unknown[] } | undefined
       return (data?.pages?.length ?? 1) <= 1

@@ -8,7 +8,7 @@ import {
   useQuery,
   useQueryClient,
 } from '@tanstack/react-query'
-import { ApiError, call, callTagged, get, isUnknownCall, post, seg, session, type Tagged } from './client'
+import { ApiError, call, callTagged, get, post, seg, session, type Tagged } from './client'
 import type * as T from './types'
 
 export const queryClient = new QueryClient({
@@ -39,6 +39,17 @@ interface Options {
   every?: number
 }
 
+const isMissing = (error: unknown) => error instanceof ApiError && error.missing
+
+/** Whether a query may have another answer after these nouns have changed. What does not exist is back only when its own
+ * kind has changed: a deleted job does not return because tasks have ended. */
+export function mayDiffer(
+  query: { queryKey: readonly unknown[]; state: { error: unknown } },
+  nouns: string[],
+) {
+  return !isMissing(query.state.error) || nouns.includes(`${String(query.queryKey[0])}s`)
+}
+
 function useGet<Answer>(key: readonly unknown[], path: string, query?: object, options: Options = {}) {
   return useQuery<Answer>({
     queryKey: key,
@@ -46,9 +57,9 @@ function useGet<Answer>(key: readonly unknown[], path: string, query?: object, o
     placeholderData: keepPreviousData,
     enabled: options.enabled ?? true,
     ...(options.every !== undefined && {
-      // A coordinator that does not have the call yet is not asked again and again.
-      refetchInterval: (state: { state: { error: unknown } }) =>
-        isUnknownCall(state.state.error) ? false : (options.every as number),
+      // A coordinator that does not have the call yet, or the thing any more, is not asked again and again.
+      refetchInterval: (query: { state: { error: unknown } }) =>
+        isMissing(query.state.error) ? false : (options.every as number),
     }),
   })
 }

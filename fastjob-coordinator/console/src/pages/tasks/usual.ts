@@ -7,6 +7,7 @@ import type { StatsView } from '../../api/types'
 /** Statistics of more jobs would cost more than they tell. */
 const JOBS = 20
 const FRESH = 10 * 60_000
+const KEPT = 2 * 3_600_000
 
 /** Null for a job that was deleted, of which there are no statistics. */
 type Usual = StatsView | null
@@ -27,8 +28,7 @@ export function useUsual(jobs: readonly string[]): Map<string, number> {
       // A deleted job is not asked for again: each 404 is a line in the browser's log.
       staleTime: ({ state }: { state: { data: Usual | undefined } }) =>
         state.data === null ? Number.POSITIVE_INFINITY : FRESH,
-      gcTime: Number.POSITIVE_INFINITY,
-      refetchOnWindowFocus: false,
+      gcTime: KEPT,
       retry: false,
     })),
     combine: useCallback(
