@@ -191,7 +191,11 @@ export default function ExecutorsPage() {
                     {say(t.executors.group, {
                       up: mine.length,
                       used: sum(mine, 'attempts'),
-                      capacity: sum(mine, 'capacity'),
+                      // A drained one gets no work; the sum at the top leaves it out, too.
+                      capacity: sum(
+                        mine.filter((other) => other.state === 'connected'),
+                        'capacity',
+                      ),
                     })}
                   </span>
                 ) : (
