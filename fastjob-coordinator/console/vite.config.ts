@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import react from '@vitejs/plugin-react'
 import type { Plugin } from 'vite'
 import { defineConfig } from 'vitest/config'
@@ -17,11 +18,26 @@ function placeholders(): Plugin {
   }
 }
 
+/** `boot.js` names the scripts of pages, to load them early: each must be in the build. */
+function earlyScripts(): Plugin {
+  return {
+    name: 'fastjob-early-scripts',
+    generateBundle(_, bundle) {
+      const boot = readFileSync(new URL('public/boot.js', import.meta.url), 'utf8')
+      const names = [...boot.matchAll(/\['[^']+', '(\w+)'\]/g)].map((match) => `${match[1]}.js`)
+      const missing = ['zh.js', ...names].filter((name) => !(name in bundle))
+      if (names.length === 0 || missing.length > 0) {
+        this.error(`boot.js names scripts that are not in the build: ${missing.join(', ')}`)
+      }
+    },
+  }
+}
+
 const coordinator = process.env.FASTJOB_SERVER ?? 'http://127.0.0.1:7070'
 
 export default defineConfig(({ command }) => ({
   base: command === 'serve' ? '/console/' : './',
-  plugins: [react(), placeholders()],
+  plugins: [react(), placeholders(), earlyScripts()],
   resolve: { tsconfigPaths: true },
   server: {
     host: '127.0.0.1',

@@ -25,3 +25,25 @@ for (const theme of ['light', 'dark'] as const) {
     await expect(page.locator('#boot')).toHaveCount(0)
   })
 }
+
+test('the script of the page and the session are asked for while other scripts load, once', async ({
+  page,
+}) => {
+  let arrive = () => {}
+  const held = new Promise<void>((resolve) => {
+    arrive = resolve
+  })
+  const asked: string[] = []
+  page.on('request', (request) => asked.push(new URL(request.url()).pathname.split('/').pop() ?? ''))
+  await page.route('**/vendor.js', async (route) => {
+    await held
+    await route.continue()
+  })
+  const opened = open(page, '/tasks')
+  await expect.poll(() => asked).toEqual(expect.arrayContaining(['TasksPage.js', 'session']))
+  arrive()
+  await opened
+  await settled(page)
+  expect(asked.filter((name) => name === 'session')).toHaveLength(1)
+  expect(asked.filter((name) => name === 'TasksPage.js')).toHaveLength(1)
+})

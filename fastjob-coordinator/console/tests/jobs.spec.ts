@@ -97,3 +97,33 @@ test('a change that another person made meanwhile is not overwritten', async ({ 
   await expect(page.getByText('of the other person').first()).toBeVisible()
   expect((await api<{ description: string }>('/jobs/billing.edited')).description).toBe('of the other person')
 })
+
+test('a row has a menu, which gives the focus back, and a strip, which says what each task was', async ({
+  page,
+}) => {
+  await open(page, '/jobs')
+  await settled(page)
+  const more = page.getByRole('button', { name: 'More actions for invoice-preview' })
+  await more.focus()
+  for (const _time of [1, 2]) {
+    await page.keyboard.press('Enter')
+    await expect(page.getByRole('menu')).toBeVisible()
+    await page.keyboard.press('Escape')
+    await expect(page.getByRole('menu')).toHaveCount(0)
+    await expect(more).toBeFocused()
+  }
+  const strip = page.getByRole('img', { name: /^last [1-9]/ }).first()
+  await strip.hover({ position: { x: 115, y: 12 } })
+  await strip.hover({ position: { x: 114, y: 12 } })
+  await expect(page.getByRole('tooltip')).toContainText('took')
+  await strip.click({ position: { x: 114, y: 12 } })
+  await expect(page).toHaveURL(/\/tasks\/\d+/)
+})
+
+test('executors are looked for by the coordinator', async ({ page }) => {
+  await open(page, '/executors')
+  await settled(page)
+  await page.getByRole('textbox', { name: 'Filter executors' }).fill('billing-1')
+  await expect(page).toHaveURL(/text=billing-1/)
+  await expect(page.getByText('1 executor', { exact: true })).toBeVisible()
+})

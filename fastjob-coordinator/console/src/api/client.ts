@@ -87,6 +87,10 @@ export function apiUrl(path: string, query?: object): string {
   return `${API}${path}${queryText(query)}`
 }
 
+declare global {
+  var fastjobSession: Promise<Response | null> | undefined
+}
+
 const onSignedOut = new Set<() => void>()
 /** Calls back whenever a request is rejected because there is no session. */
 export function whenSignedOut(call: () => void): () => void {
@@ -162,7 +166,10 @@ export const seg = encodeURIComponent
 export const session = {
   /** Whether a token is needed. A coordinator without sessions needs none, or the call itself is rejected. */
   async read(): Promise<SessionView> {
-    const response = await fetch(SESSION, { credentials: 'same-origin' }).catch(() => null)
+    // boot.js has asked while the scripts were loading. That answer is for the first call only.
+    const early = globalThis.fastjobSession
+    globalThis.fastjobSession = undefined
+    const response = await (early ?? fetch(SESSION, { credentials: 'same-origin' }).catch(() => null))
     if (!response?.ok || !response.headers.get('content-type')?.includes('json')) {
       return { needed: false, signed_in: false }
     }

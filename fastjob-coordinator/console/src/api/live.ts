@@ -8,7 +8,7 @@
 import { useEffect, useId } from 'react'
 import { createStore, useStore, useStorePart } from '../lib/store'
 import { apiUrl } from './client'
-import { affected, queryClient } from './queries'
+import { affected, mayDiffer, queryClient } from './queries'
 import { readEvents, StreamRejected } from './sse'
 import type { ChangedEvent, CountsEvent, TaskView } from './types'
 
@@ -44,6 +44,9 @@ export const useLivePart = <Part>(select: (state: LiveState) => Part): Part => u
 const HIDDEN = 60_000
 const POLL = 5_000
 const THROTTLE = 2_000
+/** What the coordinator computes for all callers together: an answer is a little more than 2 s old. */
+const COMPUTED = ['overview', 'services']
+const COMPUTED_AGE = 3_000
 const tab = Math.random().toString(36).slice(2)
 // Locks exist only over HTTPS and on this machine. Elsewhere each tab reads its own stream, and shares nothing.
 const channel =
@@ -55,6 +58,7 @@ const pendingNouns = new Set<string>()
 let leading: AbortController | null = null
 let connection: AbortController | null = null
 let flushTimer: ReturnType<typeof setTimeout> | undefined
+let computedTimer: ReturnType<typeof setTimeout> | undefined
 let lastFlush = 0
 
 function setMode(mode: LiveMode) {
@@ -68,7 +72,7 @@ function setMode(mode: LiveMode) {
 function changed(nouns: string[]) {
   for (const noun of nouns) pendingNouns.add(noun)
   if (live.get().holds.length > 0) {
-    live.set((now) => ({ ...now, pending: now.pending + 1 }))
+    if (nouns !== COMPUTED) live.set((now) => ({ ...now, pending: now.pending + 1 }))
     return
   }
   if (flushTimer !== undefined) return
@@ -79,12 +83,18 @@ function flush() {
   flushTimer = undefined
   if (live.get().holds.length > 0 || pendingNouns.size === 0) return
   lastFlush = Date.now()
-  const words = new Set([...pendingNouns].flatMap((noun) => affected[noun] ?? [noun]))
+  const nouns = [...pendingNouns]
+  const words = new Set(nouns.flatMap((noun) => affected[noun] ?? [noun]))
   pendingNouns.clear()
+  if (nouns.some((noun) => affected[noun]?.some((word) => COMPUTED.includes(word)))) {
+    // What is read now may be from before the change.
+    clearTimeout(computedTimer)
+    computedTimer = setTimeout(() => changed(COMPUTED), COMPUTED_AGE)
+  }
   live.set((now) => ({ ...now, pending: 0 }))
   void queryClient.invalidateQueries({
     predicate: (query) => {
-      if (!words.has(String(query.queryKey[0]))) return false
+      if (!words.has(String(query.queryKey[0])) || !mayDiffer(query, nouns)) return false
       // A list of which several pages are loaded keeps its place; its page shows a pill instead.
       const data = query.state.data as { pages?: unknown[] } | undefined
       return (data?.pages?.length ?? 1) <= 1

@@ -8,7 +8,7 @@ import {
   useQuery,
   useQueryClient,
 } from '@tanstack/react-query'
-import { ApiError, call, callTagged, get, isUnknownCall, post, seg, session, type Tagged } from './client'
+import { ApiError, call, callTagged, get, post, seg, session, type Tagged } from './client'
 import type * as T from './types'
 
 export const queryClient = new QueryClient({
@@ -25,11 +25,29 @@ export const queryClient = new QueryClient({
 })
 
 const PAGE = 50
+/** The largest page that the coordinator answers. */
+const MOST = 500
+
+interface TextFilter {
+  service?: string
+  text?: string
+}
 
 interface Options {
   enabled?: boolean
   /** Milliseconds between fetches, besides those that events cause. */
   every?: number
+}
+
+const isMissing = (error: unknown) => error instanceof ApiError && error.missing
+
+/** Whether a query may have another answer after these nouns have changed. What does not exist is back only when its own
+ * kind has changed: a deleted job does not return because tasks have ended. */
+export function mayDiffer(
+  query: { queryKey: readonly unknown[]; state: { error: unknown } },
+  nouns: string[],
+) {
+  return !isMissing(query.state.error) || nouns.includes(`${String(query.queryKey[0])}s`)
 }
 
 function useGet<Answer>(key: readonly unknown[], path: string, query?: object, options: Options = {}) {
@@ -39,9 +57,9 @@ function useGet<Answer>(key: readonly unknown[], path: string, query?: object, o
     placeholderData: keepPreviousData,
     enabled: options.enabled ?? true,
     ...(options.every !== undefined && {
-      // A coordinator that does not have the call yet is not asked again and again.
-      refetchInterval: (state: { state: { error: unknown } }) =>
-        isUnknownCall(state.state.error) ? false : (options.every as number),
+      // A coordinator that does not have the call yet, or the thing any more, is not asked again and again.
+      refetchInterval: (query: { state: { error: unknown } }) =>
+        isMissing(query.state.error) ? false : (options.every as number),
     }),
   })
 }
@@ -55,6 +73,7 @@ function usePages<Item>(key: readonly unknown[], path: string, query: object, op
     getNextPageParam: (last) => last.next_cursor ?? undefined,
     placeholderData: keepPreviousData,
     enabled: options.enabled ?? true,
+    ...(options.every !== undefined && { refetchInterval: options.every }),
   })
 }
 
@@ -123,16 +142,37 @@ export const useTask = (id: number, options?: Options) =>
   useGet<T.TaskView>(['task', id], `/tasks/${id}`, undefined, options)
 
 // Executors, nodes, handlers
-export const useExecutors = (options?: Options) =>
-  useGet<T.Page<T.ExecutorView>>(['executors'], '/executors', { limit: 500 }, { every: 15_000, ...options })
+/** The first 500 executors, of all services or of one: to choose from, and to know whether there are any. */
+export const useExecutors = ({ service, ...options }: Options & { service?: string | undefined } = {}) =>
+  useGet<T.Page<T.ExecutorView>>(
+    ['executors', service ?? ''],
+    '/executors',
+    { limit: MOST, service },
+    { every: 15_000, ...options },
+  )
+/** All executors that match, page after page. */
+export const useExecutorPages = (filter: TextFilter) =>
+  usePages<T.ExecutorView>(
+    ['executors', 'pages', filter],
+    '/executors',
+    { limit: MOST, ...filter },
+    { every: 15_000 },
+  )
 export const useExecutor = (name: string) =>
   useGet<T.ExecutorView>(['executor', name], `/executors/${seg(name)}`, undefined, { every: 5_000 })
 export const useNodes = () => useGet<T.Page<T.NodeView>>(['nodes'], '/nodes', undefined, { every: 10_000 })
-export const useHandlers = (query: { service?: string; text?: string } = {}) =>
-  useGet<T.Page<T.HandlerView>>(['handlers', query], '/handlers', { limit: 500, ...query })
+export const useHandlers = (query: TextFilter = {}) =>
+  useGet<T.Page<T.HandlerView>>(['handlers', query], '/handlers', { limit: MOST, ...query })
+export const useHandlerPages = (filter: TextFilter) =>
+  usePages<T.HandlerView>(
+    ['handlers', 'pages', filter],
+    '/handlers',
+    { limit: MOST, ...filter },
+    { every: 60_000 },
+  )
 
 // Alarms
-export const useAlarms = (filter: { job?: string; channel?: string }) =>
+export const useAlarms = (filter: { job?: string; channel?: string; text?: string }) =>
   usePages<T.AlarmView>(['alarms', filter], '/alarms', filter)
 export const useChannels = () => useGet<T.Page<T.ChannelView>>(['channels'], '/alarms/channels')
 export const useSilences = () => useGet<T.Page<T.SilenceView>>(['silences'], '/alarms/silences')

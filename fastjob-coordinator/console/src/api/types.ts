@@ -219,6 +219,8 @@ export interface TaskView {
   parent: number | null
   reruns?: number
   rerun_by?: number
+  /** 32 hexadecimal digits. */
+  trace_id?: string
   unanswered?: string
   attempts: AttemptView[]
 }
@@ -252,6 +254,7 @@ export interface BackfillRequest {
   until?: Instant
   max?: number
   again?: boolean
+  key?: string
 }
 export interface Backfilled {
   tasks: number[]

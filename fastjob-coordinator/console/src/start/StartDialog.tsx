@@ -72,7 +72,7 @@ function Ready({ view, onClose, param, rerun }: Omit<StartDialogProps, 'job'> & 
   const [attempted, setAttempted] = useState(false)
   const [warned, setWarned] = useState(false)
   const schema = useSchema(view.service ?? 'default', view.handler ?? view.name)
-  const executors = useExecutors()
+  const executors = useExecutors({ service: view.service })
   const start = useAction(actions.start, 'tasks')
   const again = useAction(actions.rerun, 'tasks', 'task')
   const action = rerun ? again : start

@@ -129,7 +129,7 @@ export function StartOptions({ id, form, set, view, rerun, problem }: Props) {
 function ExecutorField({ id, form, set, view }: Pick<Props, 'id' | 'form' | 'set' | 'view'>) {
   const { t, say } = useI18n()
   const words = t.editor.start
-  const executors = useExecutors()
+  const executors = useExecutors({ service: view.service })
   const handler = view.handler ?? view.name
   const of =
     executors.data?.items.filter((one) => one.service === view.service && handler in one.handlers) ?? []

@@ -1,6 +1,7 @@
-import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { Link, useNavigate, useRouter, useSearch } from '@tanstack/react-router'
 import type { AnchorHTMLAttributes } from 'react'
-import { parseSearch, type RawSearch } from '../lib/search'
+import { BASE } from '../api/client'
+import { parseSearch, type RawSearch, stringifySearch } from '../lib/search'
 
 function split(to: string): { to: string; search: RawSearch } {
   const [path = '', query = ''] = to.split('?', 2)
@@ -21,6 +22,33 @@ export function Go({ to, row, children, ...rest }: GoProps) {
     <Link to={target.to} search={target.search as never} {...(row && { 'data-row': '' })} {...rest}>
       {children}
     </Link>
+  )
+}
+
+/** The same for the rows of long tables. It does not look whether it leads to where the page is: links that do are most
+ * of what a change of a filter costs. */
+export function RowLink({ to, row, onClick, children, ...rest }: GoProps) {
+  const router = useRouter()
+  const service = useService()
+  const target = split(to)
+  const search = { ...target.search, ...(service && { service }) }
+  const there = { to: target.to, search: search as never }
+  return (
+    <a
+      {...rest}
+      {...(row && { 'data-row': '' })}
+      href={`${BASE}/console${target.to}${stringifySearch(search)}`}
+      onPointerEnter={() => void router.preloadRoute(there).catch(() => {})}
+      onClick={(event) => {
+        onClick?.(event)
+        const elsewhere = event.metaKey || event.ctrlKey || event.shiftKey || event.altKey
+        if (event.defaultPrevented || event.button !== 0 || elsewhere) return
+        event.preventDefault()
+        void router.navigate(there)
+      }}
+    >
+      {children}
+    </a>
   )
 }
 

@@ -1,5 +1,5 @@
 import { Menu as Base } from '@mantine/core'
-import { type ReactElement, type ReactNode, useState } from 'react'
+import { cloneElement, type MouseEvent, type ReactElement, type ReactNode, useState } from 'react'
 import { useHold } from '../api/live'
 import { cx } from './cx'
 import { anchor, restoreFocus } from './focus'
@@ -24,19 +24,42 @@ export type MenuEntry =
       keys?: string
     }
 
-/** A menu at its only child, a button. Updates are held back while it is open. */
-export function Menu({
-  children,
-  entries,
-  label,
-  align = 'end',
-}: {
+interface MenuProps {
   children: ReactElement
   entries: MenuEntry[]
   label: string
   align?: 'start' | 'end'
+  /** Whether it is open when it appears. */
+  opened?: boolean
+}
+
+/** A menu for each row of a table: only the button until it is clicked, because menus cost more than all else in a row. */
+export function RowMenu({
+  children,
+  entries,
+  ...rest
+}: Omit<MenuProps, 'entries' | 'children' | 'opened'> & {
+  children: ReactElement<{ onClick?: (event: MouseEvent) => void }>
+  entries: () => MenuEntry[]
 }) {
-  const [open, setOpen] = useState(false)
+  const [used, setUsed] = useState(false)
+  if (used) {
+    return (
+      <Menu {...rest} entries={entries()} opened>
+        {children}
+      </Menu>
+    )
+  }
+  return cloneElement(children, {
+    'aria-haspopup': 'menu',
+    'aria-expanded': false,
+    onClick: () => setUsed(true),
+  } as object)
+}
+
+/** A menu at its only child, a button. Updates are held back while it is open. */
+export function Menu({ children, entries, label, align = 'end', opened = false }: MenuProps) {
+  const [open, setOpen] = useState(opened)
   useHold(open, 'menu')
   return (
     <Base

@@ -1,3 +1,4 @@
+import { useMemo, useState } from 'react'
 import { useI18n } from '../i18n'
 import { useStateWord } from './Status'
 
@@ -8,8 +9,11 @@ export interface StripEntry {
   ended_at: string | null
 }
 
+const STEP = 6
+
 /** The last outcomes, newest right. Height is the duration against the longest; failed is red and has a foot,
- * open is an outline, stopped has a notch, skipped is a dash. `ends` are newest first, as the API sends them. */
+ * open is an outline, stopped has a notch, skipped is a dash. `ends` are newest first, as the API sends them.
+ * A path for each look, and an element for each outcome only under the pointer: a list has a thousand of them. */
 export function Strip({
   ends,
   count = 20,
@@ -19,15 +23,12 @@ export function Strip({
   count?: number
   onOpen?: (task: number) => void
 }) {
-  const { t, f, say } = useI18n()
-  const word = useStateWord()
-  const shown = ends.slice(0, count).reverse()
-  const took = (end: StripEntry) =>
-    end.started_at ? Date.parse(end.ended_at ?? new Date().toISOString()) - Date.parse(end.started_at) : 0
-  const longest = Math.max(1, ...shown.map(took))
+  const { t, say } = useI18n()
+  const [over, setOver] = useState(false)
+  const shown = useMemo(() => ends.slice(0, count).reverse(), [ends, count])
+  const paths = useMemo(() => pathsOf(shown, count), [shown, count])
   const failed = shown.filter((end) => end.state === 'failed').length
-  const offset = count - shown.length
-  const width = count * 6 - 2
+  const width = count * STEP - 2
   return (
     <svg
       className="strip"
@@ -35,34 +36,67 @@ export function Strip({
       viewBox={`0 0 ${width} 24`}
       role="img"
       aria-label={`${say(t.strip.last, { n: shown.length })}: ${say(t.strip.failed, { n: failed })}`}
+      onPointerEnter={() => setOver(true)}
+      onPointerLeave={() => setOver(false)}
     >
-      {shown.map((end, index) => {
-        const x = (offset + index) * 6 + 1
-        const height = Math.max(3, Math.round((took(end) / longest) * 16))
-        const tip = say(t.strip.bar, {
-          state: word(end.state),
-          for: f.duration(took(end)),
-          at: f.near(end.ended_at ?? end.started_at ?? Date.now()),
-        })
-        return (
-          <g
-            key={end.task}
-            data-tip={tip}
-            {...(onOpen && {
-              className: 'hit',
-              onClick: (event: { stopPropagation: () => void }) => {
-                event.stopPropagation()
-                onOpen(end.task)
-              },
-            })}
-          >
-            <rect x={x - 1.5} y={0} width={6} height={24} fill="transparent" />
-            <path {...bar(end.state, x, height)} />
-          </g>
-        )
-      })}
+      {paths.map(([look, d]) => (
+        <path key={look} className={look} d={d} />
+      ))}
+      {over && <Places shown={shown} count={count} onOpen={onOpen} />}
     </svg>
   )
+}
+
+/** Where each outcome says what it was, and opens its task. */
+function Places({
+  shown,
+  count,
+  onOpen,
+}: {
+  shown: readonly StripEntry[]
+  count: number
+  onOpen: ((task: number) => void) | undefined
+}) {
+  const { t, f, say } = useI18n()
+  const word = useStateWord()
+  return shown.map((end, index) => (
+    <rect
+      key={end.task}
+      x={(count - shown.length + index) * STEP - 0.5}
+      width={STEP}
+      height={24}
+      fill="transparent"
+      data-tip={say(t.strip.bar, {
+        state: word(end.state),
+        for: f.duration(took(end)),
+        at: f.near(end.ended_at ?? end.started_at ?? Date.now()),
+      })}
+      {...(onOpen && {
+        className: 'hit',
+        onClick: (event: { stopPropagation: () => void }) => {
+          event.stopPropagation()
+          onOpen(end.task)
+        },
+      })}
+    />
+  ))
+}
+
+const took = (end: StripEntry) =>
+  end.started_at ? (end.ended_at ? Date.parse(end.ended_at) : Date.now()) - Date.parse(end.started_at) : 0
+
+/** One path for each look. */
+function pathsOf(shown: readonly StripEntry[], count: number): [look: string, d: string][] {
+  const durations = shown.map(took)
+  const longest = Math.max(1, ...durations)
+  const paths = new Map<string, string>()
+  shown.forEach((end, index) => {
+    const x = (count - shown.length + index) * STEP + 1
+    const height = Math.max(3, Math.round(((durations[index] ?? 0) / longest) * 16))
+    const { className, d } = bar(end.state, x, height)
+    paths.set(className, (paths.get(className) ?? '') + d)
+  })
+  return [...paths]
 }
 
 function bar(state: string, x: number, height: number): { className: string; d: string } {

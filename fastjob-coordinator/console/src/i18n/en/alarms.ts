@@ -14,11 +14,9 @@ export const alarms = {
   searchLabel: 'Filter alarms',
   tokens: { job: 'name or service.name', channel: 'name of a channel' },
   search: 'job, channel, text of the message',
-  amongLoaded: {
-    one: '{n} of the {of} newest alarms; older ones are not loaded',
-    other: '{n} of the {of} newest alarms; older ones are not loaded',
-  },
-  amongAll: { one: '{n} of {of} alarms', other: '{n} of {of} alarms' },
+  count: { one: '{n} alarm', other: '{n} alarms' },
+  searching: 'Searched down to {at}: {n} found so far',
+  searchOn: 'Search on',
   none: {
     title: 'No alarm',
     detail:

@@ -23,6 +23,8 @@ export const executors = {
     detail:
       'An executor is a process of yours with handlers. It opens the connection: no port of it has to be reachable.',
   },
+  count: { one: '{n} executor', other: '{n} executors' },
+  countOf: '{n} of {of} executors',
   noMatch: 'No executor matches',
   how: {
     title: 'Connect an executor',

@@ -11,5 +11,7 @@ export const handlers = {
   showSchema: 'Schema of the parameter of {handler}',
   and: { one: '+{n}', other: '+{n}' },
   empty: { title: 'No handler yet', detail: 'Handlers appear when an executor connects.' },
+  count: { one: '{n} handler', other: '{n} handlers' },
+  countOf: '{n} of {of} handlers',
   noMatch: 'No handler matches',
 }

@@ -69,6 +69,8 @@ export const task = {
     parent: 'Parent',
     reruns: 'Runs again',
     rerunBy: 'Run again as',
+    trace: 'Trace',
+    copyTrace: 'Copy the id of the trace',
     note: 'Note',
   },
   gantt: {

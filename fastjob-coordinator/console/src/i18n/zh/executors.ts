@@ -25,6 +25,8 @@ export const executors: Words<typeof en> = {
     title: '没有连接的执行器',
     detail: '执行器是您自己的、带有处理器的进程。连接由它发起，无需开放端口。',
   },
+  count: { other: '{n} 个执行器' },
+  countOf: '{of} 个执行器中的 {n} 个',
   noMatch: '没有匹配的执行器',
   how: {
     title: '接入执行器',

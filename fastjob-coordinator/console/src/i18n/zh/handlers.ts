@@ -14,5 +14,7 @@ export const handlers: Words<typeof en> = {
   showSchema: '{handler} 的参数结构',
   and: { other: '+{n}' },
   empty: { title: '还没有处理器', detail: '执行器连接后，处理器会显示在这里。' },
+  count: { other: '{n} 个处理器' },
+  countOf: '{of} 个处理器中的 {n} 个',
   noMatch: '没有匹配的处理器',
 }

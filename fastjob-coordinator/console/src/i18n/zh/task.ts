@@ -71,6 +71,8 @@ export const task: Words<typeof en> = {
     parent: '父任务记录',
     reruns: '重新执行自',
     rerunBy: '已重新执行为',
+    trace: '链路',
+    copyTrace: '复制链路 ID',
     note: '备注',
   },
   gantt: {

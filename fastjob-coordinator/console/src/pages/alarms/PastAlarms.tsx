@@ -9,6 +9,7 @@ import {
   Empty,
   ErrorCard,
   Go,
+  Pager,
   PeekText,
   paths,
   Status,
@@ -26,21 +27,15 @@ interface Props {
   text: string | undefined
 }
 
-const has = (alarm: AlarmView, word: string) =>
-  [alarm.job, alarm.channel, alarm.reason, alarm.message, alarm.last_error, alarm.executor].some((one) =>
-    one?.toLowerCase().includes(word),
-  )
-
 export function PastAlarms({ job, channel, text }: Props) {
   const { t, f, say } = useI18n()
   const words = t.alarms.columns
   const patch = usePatchSearch()
-  const list = useAlarms({ ...(job && { job }), ...(channel && { channel }) })
+  const list = useAlarms({ ...(job && { job }), ...(channel && { channel }), ...(text && { text }) })
   const channels = useChannels()
-  const loaded = itemsOf(list.data)
-  // The coordinator filters by job and channel; free words are looked for in what is loaded.
-  const free = text?.toLowerCase().split(/\s+/).filter(Boolean) ?? []
-  const rows = free.length === 0 ? loaded : loaded.filter((one) => free.every((word) => has(one, word)))
+  const rows = itemsOf(list.data)
+  // A page may end early, even without an alarm: the coordinator looks at some thousands for each.
+  const searchedTo = list.data?.pages[list.data.pages.length - 1]?.searched_to
   const { peek, panel } = useAlarmPeek(rows)
   const kinds = t.alarms.kinds as Record<string, string>
   const tokens = tokensOf({ job, channel }, ['job', 'channel'])
@@ -123,19 +118,11 @@ export function PastAlarms({ job, channel, text }: Props) {
           label={t.alarms.searchLabel}
         />
       </div>
-      {text && loaded.length > 0 && (
-        <p className="note-line grey small" role="status">
-          {say(list.hasNextPage ? t.alarms.amongLoaded : t.alarms.amongAll, {
-            n: rows.length,
-            of: f.n(loaded.length),
-          })}
-        </p>
-      )}
       {list.error && rows.length === 0 ? (
         <section className="sec">
           <ErrorCard error={list.error} retry={() => void list.refetch()} />
         </section>
-      ) : list.data && rows.length === 0 ? (
+      ) : list.data && rows.length === 0 && list.hasNextPage ? null : list.data && rows.length === 0 ? (
         tokens.length > 0 || text ? (
           <Empty
             icon="bell"
@@ -160,14 +147,12 @@ export function PastAlarms({ job, channel, text }: Props) {
         />
       )}
       {panel}
-      {list.hasNextPage && (
-        <div className="pager">
-          <span className="end">
-            <Button small busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
-              {t.act.loadMore}
-            </Button>
-          </span>
-        </div>
+      {(rows.length > 0 || list.hasNextPage) && (
+        <Pager list={list} more={searchedTo && t.alarms.searchOn}>
+          {searchedTo
+            ? say(t.alarms.searching, { at: f.near(searchedTo), n: rows.length })
+            : say(t.alarms.count, { n: rows.length })}
+        </Pager>
       )}
     </>
   )

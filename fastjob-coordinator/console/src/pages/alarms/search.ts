@@ -7,7 +7,7 @@ export const validateAlarms = (raw: RawSearch) =>
   compact({
     job: str(raw.job),
     channel: str(raw.channel),
-    /** Free words, looked for in the alarms that are loaded. */
+    /** Words that the alarm, its job or its executor has. */
     text: str(raw.text),
     tab: oneOf(raw.tab, ALARM_TABS),
   })

@@ -1,10 +1,9 @@
 /** The executors by service: which are up, how full they are, and how to connect one. */
 import { useSearch } from '@tanstack/react-router'
-import { useState } from 'react'
-import { useAbout, useExecutors } from '../../api/queries'
+import { useMemo, useState } from 'react'
+import { itemsOf, useAbout, useExecutorPages, useOverview } from '../../api/queries'
 import type { ExecutorView } from '../../api/types'
 import { useI18n } from '../../i18n'
-import { useKeysFocus } from '../../lib/keys'
 import {
   Button,
   type Column,
@@ -13,11 +12,12 @@ import {
   ErrorCard,
   Gauge,
   Go,
-  Icon,
   PageHead,
+  Pager,
   paths,
   Status,
   Table,
+  TextFilter,
   Time,
   usePatchSearch,
 } from '../../ui'
@@ -29,24 +29,28 @@ export default function ExecutorsPage() {
   const { t, f, say } = useI18n()
   const { text, service } = useSearch({ from: '/executors' })
   const patch = usePatchSearch()
-  const list = useExecutors()
+  const list = useExecutorPages({ ...(service && { service }), ...(text && { text }) })
+  const overview = useOverview(service)
   const about = useAbout()
   const [how, setHow] = useState(false)
-  const field = useKeysFocus('/')
-  const all = (list.data?.items ?? []).filter((one) => !service || one.service === service)
-  const wanted = (text ?? '').toLowerCase()
-  const rows = all
-    .filter((one) => wanted === '' || wordsOf(one).includes(wanted))
-    .sort((a, b) => a.service.localeCompare(b.service) || a.name.localeCompare(b.name))
-  const up = all.filter((one) => one.connected)
-  const lost = all.filter((one) => one.state === 'lost').length
+  const rows = useMemo(() => itemsOf(list.data), [list.data])
+  const total = list.data?.pages[0]?.total
   const sum = (of: readonly ExecutorView[], key: 'attempts' | 'capacity') =>
     of.reduce((n, one) => n + one[key], 0)
-  const summary = say(t.executors.summary, {
-    up: up.length,
-    used: sum(up, 'attempts'),
-    capacity: sum(up, 'capacity'),
-  })
+  // All of them, also those that are not loaded or do not match.
+  const all = overview.data?.executors
+  const summary =
+    all &&
+    [
+      say(t.executors.summary, {
+        up: all.connected + all.draining + all.drained,
+        used: all.attempts,
+        capacity: all.capacity,
+      }),
+      all.lost > 0 ? say(t.executors.lost, { n: all.lost }) : '',
+    ]
+      .filter(Boolean)
+      .join(' · ')
   const words = t.executors.columns
   const columns: Column<ExecutorView>[] = [
     {
@@ -132,32 +136,24 @@ export default function ExecutorsPage() {
   ]
   return (
     <>
-      <PageHead
-        title={t.executors.title}
-        sub={lost > 0 ? `${summary} · ${say(t.executors.lost, { n: lost })}` : summary}
-      >
+      <PageHead title={t.executors.title} sub={summary}>
         <Button icon="plus" onClick={() => setHow(true)}>
           {t.executors.connect}
         </Button>
       </PageHead>
       <div className="tools">
-        <div className="search">
-          <Icon name="search" />
-          <input
-            ref={field}
-            value={text ?? ''}
-            placeholder={t.executors.search}
-            aria-label={t.executors.searchLabel}
-            onChange={(event) => patch({ text: event.target.value || undefined })}
-          />
-          <kbd className="hide-s">/</kbd>
-        </div>
+        <TextFilter
+          text={text}
+          onChange={(text) => patch({ text })}
+          placeholder={t.executors.search}
+          label={t.executors.searchLabel}
+        />
       </div>
       {list.error && !list.data ? (
         <section className="sec">
           <ErrorCard error={list.error} retry={() => void list.refetch()} />
         </section>
-      ) : list.data && all.length === 0 ? (
+      ) : list.data && rows.length === 0 && !text ? (
         <Empty
           icon="exec"
           title={t.executors.empty.title}
@@ -182,6 +178,10 @@ export default function ExecutorsPage() {
           loading={list.isPending}
           group={(one, before) => {
             if (before?.service === one.service) return null
+            // The rest of the last group may be on the next page.
+            if (list.hasNextPage && one.service === rows[rows.length - 1]?.service) {
+              return <strong>{one.service}</strong>
+            }
             const mine = rows.filter((other) => other.service === one.service && other.connected)
             return (
               <>
@@ -191,7 +191,11 @@ export default function ExecutorsPage() {
                     {say(t.executors.group, {
                       up: mine.length,
                       used: sum(mine, 'attempts'),
-                      capacity: sum(mine, 'capacity'),
+                      // A drained one gets no work; the sum at the top leaves it out, too.
+                      capacity: sum(
+                        mine.filter((other) => other.state === 'connected'),
+                        'capacity',
+                      ),
                     })}
                   </span>
                 ) : (
@@ -202,14 +206,14 @@ export default function ExecutorsPage() {
           }}
         />
       )}
+      {rows.length > 0 && (
+        <Pager list={list}>
+          {total !== undefined && total > rows.length
+            ? say(t.executors.countOf, { n: rows.length, of: total })
+            : say(t.executors.count, { n: rows.length })}
+        </Pager>
+      )}
       {how && <ConnectDialog token={about.data?.token ?? false} onClose={() => setHow(false)} />}
     </>
   )
-}
-
-function wordsOf(one: ExecutorView): string {
-  const labels = Object.entries(one.labels).map(([key, value]) => `${key} ${value} ${key}=${value}`)
-  return [one.name, one.service, one.address, one.version, ...labels, ...Object.keys(one.handlers)]
-    .join(' ')
-    .toLowerCase()
 }

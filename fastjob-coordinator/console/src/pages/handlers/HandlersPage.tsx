@@ -1,11 +1,9 @@
 /** The service centre: every handler with who hosts it, which jobs call it, and what its param looks like. */
 import { useSearch } from '@tanstack/react-router'
 import { useMemo, useState } from 'react'
-import { isUnknownCall } from '../../api/client'
-import { useExecutors, useHandlers } from '../../api/queries'
-import type { ExecutorView, HandlerView } from '../../api/types'
+import { itemsOf, useHandlerPages } from '../../api/queries'
+import type { HandlerView } from '../../api/types'
 import { useI18n } from '../../i18n'
-import { useKeysFocus } from '../../lib/keys'
 import {
   Button,
   Code,
@@ -14,59 +12,24 @@ import {
   Empty,
   ErrorCard,
   Go,
-  Icon,
   PageHead,
+  Pager,
   paths,
   Table,
+  TextFilter,
   useGo,
   usePatchSearch,
 } from '../../ui'
-
-/** What executors announce, for a coordinator that has no list of handlers. */
-function fromExecutors(executors: readonly ExecutorView[]): HandlerView[] {
-  const found = new Map<string, HandlerView>()
-  for (const executor of executors.filter((one) => one.connected)) {
-    for (const [handler, description] of Object.entries(executor.handlers)) {
-      const key = `${executor.service}.${handler}`
-      const one = found.get(key) ?? {
-        service: executor.service,
-        handler,
-        description,
-        schema: null,
-        executors: [],
-        executors_total: 0,
-        jobs: [],
-        jobs_total: 0,
-      }
-      found.set(key, {
-        ...one,
-        executors: [...one.executors, executor.name],
-        executors_total: one.executors_total + 1,
-      })
-    }
-  }
-  return [...found.values()]
-}
 
 export default function HandlersPage() {
   const { t, say } = useI18n()
   const { text, service } = useSearch({ from: '/handlers' })
   const patch = usePatchSearch()
   const go = useGo()
-  const handlers = useHandlers()
-  const older = isUnknownCall(handlers.error)
-  const executors = useExecutors({ enabled: older })
+  const list = useHandlerPages({ ...(service && { service }), ...(text && { text }) })
   const [shown, setShown] = useState<HandlerView | null>(null)
-  const field = useKeysFocus('/')
-  const all = useMemo(
-    () => (older ? fromExecutors(executors.data?.items ?? []) : (handlers.data?.items ?? [])),
-    [older, executors.data, handlers.data],
-  )
-  const wanted = (text ?? '').toLowerCase()
-  const rows = all
-    .filter((one) => !service || one.service === service)
-    .filter((one) => `${one.service}.${one.handler} ${one.description ?? ''}`.toLowerCase().includes(wanted))
-    .sort((a, b) => a.service.localeCompare(b.service) || a.handler.localeCompare(b.handler))
+  const rows = useMemo(() => itemsOf(list.data), [list.data])
+  const total = list.data?.pages[0]?.total
   const words = t.handlers.columns
   const some = (names: readonly string[], total: number, link: (name: string) => string) => (
     <span className="cut">
@@ -149,33 +112,26 @@ export default function HandlersPage() {
       ),
     },
   ]
-  const error = older ? executors.error : handlers.error
-  const pending = older ? executors.isPending : handlers.isPending
   return (
     <>
       <PageHead title={t.handlers.title} sub={t.handlers.sub} />
       <div className="tools">
-        <div className="search">
-          <Icon name="search" />
-          <input
-            ref={field}
-            value={text ?? ''}
-            placeholder={t.handlers.search}
-            aria-label={t.handlers.searchLabel}
-            onChange={(event) => patch({ text: event.target.value || undefined })}
-          />
-          <kbd className="hide-s">/</kbd>
-        </div>
+        <TextFilter
+          text={text}
+          onChange={(text) => patch({ text })}
+          placeholder={t.handlers.search}
+          label={t.handlers.searchLabel}
+        />
       </div>
-      {error && all.length === 0 ? (
+      {list.error && rows.length === 0 ? (
         <section className="sec">
-          <ErrorCard error={error} retry={() => void (older ? executors.refetch() : handlers.refetch())} />
+          <ErrorCard error={list.error} retry={() => void list.refetch()} />
         </section>
-      ) : !pending && all.length === 0 ? (
+      ) : list.data && rows.length === 0 && !text ? (
         <Empty icon="code" title={t.handlers.empty.title}>
           {t.handlers.empty.detail}
         </Empty>
-      ) : !pending && rows.length === 0 ? (
+      ) : list.data && rows.length === 0 ? (
         <Empty icon="code" title={t.handlers.noMatch} />
       ) : (
         <Table<HandlerView, string>
@@ -185,9 +141,16 @@ export default function HandlersPage() {
           rows={rows}
           rowKey={(one) => `${one.service}.${one.handler}`}
           rowName={(one) => one.handler}
-          loading={pending}
+          loading={list.isPending}
           group={(one, before) => (before?.service === one.service ? null : <strong>{one.service}</strong>)}
         />
+      )}
+      {rows.length > 0 && (
+        <Pager list={list}>
+          {total !== undefined && total > rows.length
+            ? say(t.handlers.countOf, { n: rows.length, of: total })
+            : say(t.handlers.count, { n: rows.length })}
+        </Pager>
       )}
       {shown && (
         <Dialog

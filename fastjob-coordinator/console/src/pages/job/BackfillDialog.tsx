@@ -1,10 +1,12 @@
 /** Starts one task for each past fire between two instants. */
-import { useState } from 'react'
+import { useRef, useState } from 'react'
 import { actions, useAction } from '../../api/queries'
 import type { JobView } from '../../api/types'
 import { useI18n } from '../../i18n'
 import { ZoneSelect } from '../../schedule/ZoneSelect'
 import { toInstant } from '../../schedule/zone'
+import { withKey } from '../../start/request'
+import { useStartKey } from '../../start/useStartKey'
 import { Button, Checkbox, Dialog, ProblemNote, toast } from '../../ui'
 import { scheduleOf } from '../jobs/schedule'
 import { fullName } from '../task/shards'
@@ -21,6 +23,9 @@ export function BackfillDialog({ job, onClose }: { job: JobView; onClose: () => 
   const [max, setMax] = useState('100')
   const [again, setAgain] = useState(false)
   const backfill = useAction(actions.backfill, 'tasks')
+  const once = useStartKey()
+  /** What "until now" means, which stays the same while the request does. */
+  const asked = useRef({ text: '', now: '' })
   const start = toInstant(from, zone)
   const end = toInstant(until, zone)
   const wrong = start !== null && end !== null && start >= end
@@ -34,14 +39,14 @@ export function BackfillDialog({ job, onClose }: { job: JobView; onClose: () => 
     count <= MAX
   const submit = async () => {
     if (!valid || start === null) return
-    const request = {
-      from: start,
-      ...(end !== null && { until: end }),
-      max: count,
-      ...(again && { again }),
-    }
-    const done = await backfill.mutateAsync([fullName(job), request]).catch((): null => null)
+    const text = JSON.stringify([start, end, count, again])
+    if (asked.current.text !== text) asked.current = { text, now: new Date().toISOString() }
+    const request = { from: start, until: end ?? asked.current.now, max: count, ...(again && { again }) }
+    // Without `again`, no fire is started twice anyway. With it, the key says that this is the same backfill.
+    const sent = again ? withKey(request, once.keyFor(request)) : request
+    const done = await backfill.mutateAsync([fullName(job), sent]).catch((): null => null)
     if (!done) return
+    once.answered()
     const words_ = [
       say(words.done, { n: done.tasks.length }),
       done.existing?.length ? say(words.existing, { n: done.existing.length }) : '',

@@ -46,7 +46,7 @@ function Loaded({ job }: { job: JobView }) {
   const navigate = useNavigate()
   const search = route.useSearch()
   const act = useJobActions(() => void navigate({ to: '/jobs' }))
-  const executors = useExecutors()
+  const executors = useExecutors({ service: job.service })
   const name = fullName(job)
   const tab: JobTab = search.tab ?? 'overview'
   const go = (change: Record<string, unknown>) =>

@@ -1,6 +1,6 @@
 /** The list of jobs: what each does, how its last tasks ended, when it fires next, and the switch. */
 import { getRouteApi, useLocation, useNavigate } from '@tanstack/react-router'
-import { useMemo, useState } from 'react'
+import { useDeferredValue, useMemo, useState } from 'react'
 import { itemsOf, useJobs, useOverview, useServices } from '../../api/queries'
 import type { JobView } from '../../api/types'
 import { useI18n } from '../../i18n'
@@ -13,6 +13,7 @@ import {
   ErrorCard,
   Menu,
   PageHead,
+  Pager,
   type Tab,
   Table,
   Tabs,
@@ -41,7 +42,9 @@ export default function JobsPage() {
   const filter = useMemo(() => filterOf(search, search.service, Date.now()), [search])
   const { order: _order, ...matched } = filter
   const list = useJobs({ ...filter, ends: 20 })
-  const rows = itemsOf(list.data)
+  const rows = useMemo(() => itemsOf(list.data), [list.data])
+  // Typing and keys go before drawing the rows that an answer brings.
+  const drawn = useDeferredValue(rows)
   const total = list.data?.pages[0]?.total
   const selection = useSelection<string>()
   const act = useJobActions()
@@ -137,27 +140,20 @@ export default function JobsPage() {
           label={t.jobs.title}
           className="jobs two"
           columns={columns}
-          rows={rows}
+          rows={drawn}
           rowKey={fullName}
           rowName={(job) => job.name}
           selection={selection}
-          loading={list.isPending}
+          loading={list.isPending || (drawn.length === 0 && rows.length > 0)}
           skeletons={12}
         />
       )}
-      {rows.length > 0 && (
-        <div className="pager">
+      {(rows.length > 0 || list.hasNextPage) && (
+        <Pager list={list}>
           {total !== undefined && total > rows.length
             ? say(t.jobs.countOf, { n: rows.length, of: total })
             : say(t.jobs.count, { n: rows.length })}
-          {list.hasNextPage && (
-            <span className="end">
-              <Button small busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
-                {t.act.loadMore}
-              </Button>
-            </span>
-          )}
-        </div>
+        </Pager>
       )}
       <BulkBar selection={selection} total={total ?? (list.hasNextPage ? undefined : rows.length)}>
         {ACTIONS.map((action) => (

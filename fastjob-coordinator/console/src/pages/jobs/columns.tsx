@@ -1,10 +1,23 @@
 /** The columns of the list of jobs. */
-import { Link, useNavigate } from '@tanstack/react-router'
+import { useNavigate } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import type { JobView } from '../../api/types'
 import { type I18n, useI18n } from '../../i18n'
 import { scheduleWords } from '../../schedule/words'
-import { Button, type Column, cx, Menu, Status, Strip, Switch, Time, useNow } from '../../ui'
+import {
+  Button,
+  type Column,
+  cx,
+  Icon,
+  paths,
+  RowLink,
+  RowMenu,
+  Status,
+  Strip,
+  Switch,
+  Time,
+  useNow,
+} from '../../ui'
 import { fullName } from '../task/shards'
 import { expressionOf, scheduleOf } from './schedule'
 import type { JobActions } from './useJobActions'
@@ -56,9 +69,9 @@ function columnsOf({ i18n, open, ...act }: Needs): Column<JobView>[] {
       cell: (job) => (
         <span className={dim(job)}>
           <span className="l1">
-            <Link className="b" data-row to="/jobs/$job" params={{ job: fullName(job) }}>
+            <RowLink row className="b" to={paths.job(fullName(job))}>
               {job.name}
-            </Link>
+            </RowLink>
           </span>
           <span className="l2">{job.description || job.handler}</span>
         </span>
@@ -102,9 +115,9 @@ function columnsOf({ i18n, open, ...act }: Needs): Column<JobView>[] {
       cell: (job) => (
         <span className="tags">
           {Object.entries(job.labels ?? {}).map(([key, value]) => (
-            <Link key={key} className="tag" to="/jobs" search={{ label: [`${key}=${value}`] }}>
+            <RowLink key={key} className="tag" to={`/jobs?label=${encodeURIComponent(`${key}=${value}`)}`}>
               {key} {value}
-            </Link>
+            </RowLink>
           ))}
         </span>
       ),
@@ -122,32 +135,23 @@ function columnsOf({ i18n, open, ...act }: Needs): Column<JobView>[] {
               {t.act.start}
             </Button>
             {last && (
-              <Link
+              <RowLink
                 className="btn icon s"
                 aria-label={t.jobs.act.log}
                 data-tip={t.jobs.act.log}
-                to="/tasks/$task"
-                params={{ task: String(last.task) }}
+                to={paths.task(last.task)}
               >
-                <LogIcon />
-              </Link>
+                <Icon name="log" />
+              </RowLink>
             )}
-            <Menu entries={act.menu(job)} label={say(t.jobs.act.more, { job: job.name })}>
+            <RowMenu entries={() => act.menu(job)} label={say(t.jobs.act.more, { job: job.name })}>
               <Button small icon="more" label={say(t.jobs.act.more, { job: job.name })} />
-            </Menu>
+            </RowMenu>
           </span>
         )
       },
     },
   ]
-}
-
-function LogIcon() {
-  return (
-    <svg className="i" viewBox="0 0 16 16" aria-hidden="true">
-      <use href="#i-log" />
-    </svg>
-  )
 }
 
 /** What it does now, else how its last task ended. */

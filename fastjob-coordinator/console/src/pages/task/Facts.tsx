@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router'
 import { useStats } from '../../api/queries'
 import type { TaskView } from '../../api/types'
 import { useI18n } from '../../i18n'
-import { Duration, KeyValue, Time, useNow } from '../../ui'
+import { CopyButton, Duration, KeyValue, Time, useNow } from '../../ui'
 import { dueAt, fullName, isOpen, lateMs, type Shard, tookMs } from './shards'
 
 /** Much longer than usual, and not just a few milliseconds. */
@@ -14,17 +14,20 @@ export function Facts({
   task,
   shards,
   zone,
+  jobExists,
 }: {
   task: TaskView
   shards: readonly Shard[]
   zone: string | undefined
+  /** There are statistics only of jobs that exist. */
+  jobExists: boolean
 }) {
   const { t, f, say } = useI18n()
   const open = isOpen(task.state)
   const now = useNow(open)
   const words = t.task.facts
   const week = new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000 - 7 * 86_400_000).toISOString()
-  const stats = useStats({ job: fullName(task), since: week })
+  const stats = useStats({ job: fullName(task), since: week }, { enabled: jobExists })
   const usual = stats.data?.total.run_time
   const late = lateMs(task, now)
   const took = tookMs(task, now)
@@ -77,6 +80,14 @@ export function Facts({
           task.parent !== null && [words.parent, link(task.parent)],
           task.reruns !== undefined && [words.reruns, link(task.reruns)],
           task.rerun_by !== undefined && [words.rerunBy, link(task.rerun_by)],
+          task.trace_id !== undefined && [
+            words.trace,
+            <CopyButton key="trace" text={task.trace_id} label={words.copyTrace}>
+              <span className="mono" data-tip={task.trace_id}>
+                {task.trace_id.slice(0, 8)}…
+              </span>
+            </CopyButton>,
+          ],
         ]}
       />
       {task.note && <p className="grey task-note">{task.note}</p>}

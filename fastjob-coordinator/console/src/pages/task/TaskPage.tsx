@@ -200,7 +200,7 @@ function Loaded({ task }: { task: TaskView }) {
         </section>
       )}
       <Progress task={task} />
-      <Facts task={task} shards={shards} zone={zone} />
+      <Facts task={task} shards={shards} zone={zone} jobExists={definition !== undefined} />
       <GanttView shards={shards} several={several} open={open} zone={zone} onPick={showLog} />
       <div id="task-tabs" className="task-tabs">
         <Tabs

@@ -1,6 +1,6 @@
 /** The list of tasks: the address holds the whole view, filters apply at once. */
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
-import { useEffect, useMemo, useState } from 'react'
+import { useDeferredValue, useEffect, useMemo, useState } from 'react'
 import { live, useHold, useLivePart } from '../../api/live'
 import { itemsOf, useExecutors, useJob, useJobs, useServices, useTasks } from '../../api/queries'
 import type { TaskView } from '../../api/types'
@@ -15,6 +15,7 @@ import {
   ErrorCard,
   Menu,
   NewPill,
+  Pager,
   Table,
   TokenSearch,
   useSelection,
@@ -64,7 +65,8 @@ export default function TasksPage() {
   const [range, setRange] = useState(false)
   const [sheet, setSheet] = useState(false)
   const [hidden, setHidden] = useState<ColumnId[]>(() => local.read('tasks.hidden', []))
-  const usual = useUsual(rows.map(fullName))
+  // Each answer changes all rows.
+  const usual = useDeferredValue(useUsual(rows.map(fullName)))
   const shown = useMemo(() => new Set(COLUMNS.filter((id) => !hidden.includes(id))), [hidden])
   const { peek, panel } = useTaskPeek(rows)
   const columns = useTaskColumns(usual, shown, act, search.job !== undefined, peek)
@@ -216,18 +218,11 @@ export default function TasksPage() {
           />
         )}
         {(rows.length > 0 || last?.next_cursor) && (
-          <div className="pager">
+          <Pager list={list} more={last?.searched_to && t.tasks.searchOn}>
             {last?.searched_to
               ? say(t.tasks.searching, { at: f.near(last.searched_to), n: rows.length })
               : say(t.tasks.end, { n: rows.length })}
-            {list.hasNextPage && (
-              <span className="end">
-                <Button small busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
-                  {last?.searched_to ? t.tasks.searchOn : t.act.loadMore}
-                </Button>
-              </span>
-            )}
-          </div>
+          </Pager>
         )}
         <BulkBar selection={selection} total={list.hasNextPage ? undefined : rows.length}>
           <Button icon="s-stop" onClick={() => setBulk('stop')}>

@@ -1,9 +1,8 @@
 /** The columns of the list of tasks. Users choose which ones they see. */
-import { Link } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import type { TaskView } from '../../api/types'
 import { type I18n, useI18n } from '../../i18n'
-import { Button, type Column, PeekText, Status, Time, useNow } from '../../ui'
+import { Button, type Column, PeekText, paths, RowLink, Status, Time, useNow } from '../../ui'
 import { dueAt, fullName, isOpen, lateMs, reasonKey, tookMs } from '../task/shards'
 import type { TaskActions } from '../task/useTaskActions'
 
@@ -47,9 +46,9 @@ function columnsOf({ i18n, usual, shown, stop, again, ofOneJob, peek }: Needs): 
     className: 'c-job',
     cell: (task) => (
       <>
-        <Link className="b" data-row to="/tasks/$task" params={{ task: String(task.id) }}>
+        <RowLink row className="b" to={paths.task(task.id)}>
           {task.job}
-        </Link>{' '}
+        </RowLink>{' '}
         <span className="grey">
           {task.service}
           {(task.attempts[0]?.shards ?? 1) > 1 &&
@@ -63,9 +62,9 @@ function columnsOf({ i18n, usual, shown, stop, again, ofOneJob, peek }: Needs): 
     head: t.task.title,
     width: 130,
     cell: (task) => (
-      <Link className="b mono" data-row to="/tasks/$task" params={{ task: String(task.id) }}>
+      <RowLink row className="b mono" to={paths.task(task.id)}>
         {task.id}
-      </Link>
+      </RowLink>
     ),
   }
   const all: Record<ColumnId, Column<TaskView>> = {

@@ -124,8 +124,9 @@ function SpecificExecutor() {
   const { t } = useI18n()
   const { form, set, touch, problem } = useEditor()
   const { fields, hints } = t.editor
-  const executors = useExecutors()
-  const of = executors.data?.items.filter((one) => one.service === (form.service.trim() || 'default')) ?? []
+  const service = form.service.trim() || 'default'
+  const executors = useExecutors({ service })
+  const of = executors.data?.items.filter((one) => one.service === service) ?? []
   return (
     <div className="ed-under w280">
       <Select

@@ -65,7 +65,7 @@ function useHandlerOptions(service: string) {
   const { t, say } = useI18n()
   const { hints } = t.editor
   const handlers = useHandlers({ service })
-  const executors = useExecutors()
+  const executors = useExecutors({ service })
   const up = executors.data?.items.filter((one) => one.service === service && one.connected) ?? []
   const found = new Map<string, { on: number; description: string }>()
   for (const one of handlers.data?.items ?? []) {
@@ -92,5 +92,5 @@ function useHandlerOptions(service: string) {
       up: on > 0,
       note: description ? `${description}, ${where(on)}` : where(on),
     }))
-  return { options, known: executors.data !== undefined }
+  return { options, known: executors.data !== undefined && !executors.isPlaceholderData }
 }
