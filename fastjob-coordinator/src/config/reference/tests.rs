@@ -96,7 +96,8 @@ fn every_setting_is_described_and_has_a_variable_of_its_own_except_in_channels()
     let count = variables.len();
     variables.sort_unstable();
     variables.dedup();
-    assert_eq!(count - variables.len(), 2, "FASTJOB_TOKEN and FASTJOB_INSECURE_PLAINTEXT");
+    let shared = "FASTJOB_TOKEN, FASTJOB_TOKEN_FILE and FASTJOB_INSECURE_PLAINTEXT";
+    assert_eq!(count - variables.len(), 3, "{shared}");
 }
 
 #[test]

@@ -196,7 +196,7 @@ fn a_record_that_is_torn_or_unknown_is_rejected() {
     assert!(newer.contains("it has the format 2, and this release knows 1"), "{newer}");
     let unknown = said(checked(&[99]));
     assert!(unknown.contains("the unknown change 99"), "{unknown}");
-    let unknown = said(checked(&[1, 0xff, 0xff, 1]));
+    let unknown = said(checked(&[1, 0xff, 0xff, 3]));
     assert!(unknown.contains("the unknown flags"), "{unknown}");
     let gap = Journal::replay([Ok((1, whole.clone())), Ok((3, whole))]).unwrap_err().to_string();
     assert!(gap.contains("a gap at 3"), "{gap}");
