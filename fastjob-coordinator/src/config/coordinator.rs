@@ -218,7 +218,9 @@ impl CoordinatorConfig {
             if self.token.is_none() && self.token_file.is_none() {
                 problem(
                     "token",
-                    format!("other hosts can reach {listen}: set token or FASTJOB_TOKEN"),
+                    format!(
+                        "other hosts can reach {listen}: set token, FASTJOB_TOKEN or token_file"
+                    ),
                 );
             }
             if self.tls.is_none() && !self.insecure_plaintext {

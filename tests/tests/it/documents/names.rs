@@ -132,20 +132,22 @@ fn every_setting_in_the_documentation_exists() {
     );
 }
 
-/// The text in which a name must occur: sources, migrations, the description of REST, and the
-/// examples with their names.
+/// The text in which a name must occur: sources, migrations, the description of REST, the
+/// measurements of the console, and the examples with their names.
 fn sources() -> String {
     let mut all = String::new();
     let mut folders: Vec<_> = ["client", "coordinator", "core", "engine", "executor", "macros"]
         .map(|member| root().join(format!("fastjob-{member}")))
         .into();
-    folders.push(root().join("examples"));
+    folders.extend(
+        ["examples", "fastjob-coordinator/console/tests/figures"].map(|it| root().join(it)),
+    );
     while let Some(folder) = folders.pop() {
         for path in entries(&folder) {
             let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
             if path.is_dir() && !path.ends_with("console") && !path.ends_with("target") {
                 folders.push(path);
-            } else if ["rs", "sql", "json", "toml"].contains(&ending) {
+            } else if ["rs", "sql", "json", "toml", "ts"].contains(&ending) {
                 all.push_str(&fs::read_to_string(&path).unwrap());
             }
         }
