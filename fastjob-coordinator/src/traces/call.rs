@@ -20,7 +20,6 @@ pub(crate) struct Call {
 
 /// A call that was answered.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(not(any(feature = "traces", test)), expect(dead_code, reason = "nothing is exported"))]
 pub(crate) struct CallSpan {
     pub(crate) trace: Trace,
     pub(crate) parent: Option<TraceContext>,
