@@ -98,7 +98,7 @@ export async function interaction(
 ): Promise<Interaction> {
   await page.evaluate(([on, done]) => window.figures.watch(on as string, done as string), [on, done])
   await act()
-  const within = { timeout: 60_000, polling: 50 }
+  const within = { timeout: 20_000, polling: 50 }
   await page.waitForFunction(() => window.figures.painted !== null, undefined, within)
   // The browser reports inputs with a delay.
   await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 200)))

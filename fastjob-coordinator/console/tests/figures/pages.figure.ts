@@ -1,5 +1,5 @@
 /** How fast pages appear, and how fast they answer to inputs, with a full store. */
-import { type BrowserContext, type Page, test } from '@playwright/test'
+import { type BrowserContext, expect, type Page, test } from '@playwright/test'
 import { type Interaction, instrument, interaction, type Visit, visited } from './instrument'
 import { api, middle, report, setting, strict, url, withProfile } from './support'
 
@@ -95,12 +95,8 @@ const INTERACTIONS: Record<string, [to: string, act: (page: Page, nth: number) =
   ],
   'filter of jobs, Enter': [
     '/jobs',
-    async (page, nth) => {
-      await search(page).pressSequentially('service:mail')
-      await page.keyboard.press('Enter')
-      await page.waitForFunction(() => location.search.includes('service'))
-      await loaded(page)
-      await search(page).pressSequentially(`j${31 + nth}`, { delay: 5 })
+    async (page) => {
+      await search(page).pressSequentially('service:mail', { delay: 5 })
       return differs(page, 'keydown', () => page.keyboard.press('Enter'))
     },
   ],
@@ -109,9 +105,7 @@ const INTERACTIONS: Record<string, [to: string, act: (page: Page, nth: number) =
     '/jobs',
     async (page, nth) => {
       await search(page).focus()
-      return differs(page, 'keydown', () =>
-        page.keyboard.type(`j${Math.floor(setting<number>('jobs') / 2) + nth}`, { delay: 40 }),
-      )
+      return differs(page, 'keydown', () => page.keyboard.type(`j${ofFirstService(nth)}`, { delay: 40 }))
     },
   ],
   'a key in the filter of tasks': [
@@ -175,6 +169,11 @@ const INTERACTIONS: Record<string, [to: string, act: (page: Page, nth: number) =
   ],
 }
 
+/** A job of the first service, of which there are five: a search looks at the jobs in their order, a part of them for a page. */
+function ofFirstService(nth: number): number {
+  return 5 * (Math.floor(setting<number>('jobs') / 10) + nth) + 1
+}
+
 /** Until other rows are there. */
 async function differs(
   page: Page,
@@ -197,6 +196,7 @@ async function more(page: Page): Promise<Interaction> {
 
 async function interactions(times: number) {
   const figures: Record<string, object> = {}
+  const failed: string[] = []
   await withProfile(async (context) => {
     for (const [name, [to, act]] of Object.entries(INTERACTIONS)) {
       const measured: Interaction[] = []
@@ -207,12 +207,12 @@ async function interactions(times: number) {
         await instrument(page)
         await page.goto(`${url}/console${to}`)
         await loaded(page)
-        const figure = await act(page, nth).catch((cause) => {
-          throw new Error(`${name}: ${cause.message}`, { cause })
-        })
-        if (nth > 0) measured.push(figure)
+        const figure = await act(page, nth).catch((cause) => void failed.push(`${name}: ${cause.message}`))
         await page.close()
+        if (!figure) break
+        if (nth > 0) measured.push(figure)
       }
+      if (measured.length < times) continue
       figures[name] = {
         result_ms: middle(measured.map((one) => one.result_ms)),
         input_ms: middle(measured.map((one) => one.input_ms)),
@@ -220,11 +220,14 @@ async function interactions(times: number) {
       console.log(`${name}: measured`)
     }
   })
-  return figures
+  return { figures, failed }
 }
 
 test('pages at size', async () => {
   const visits = setting<number>('visits')
   const paint = await paints(visits)
-  report({ paints: paint, interactions: await interactions(visits) })
+  const { figures, failed } = await interactions(visits)
+  // What was measured is worth as much without the rest.
+  report({ paints: paint, interactions: figures })
+  expect(failed).toEqual([])
 })
