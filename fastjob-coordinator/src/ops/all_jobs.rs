@@ -67,6 +67,27 @@ impl WhichJobs {
         self.service.is_none() && self.labels.is_empty()
     }
 
+    /// A place shortly before the first job of the service; `None` without a service, or if only the
+    /// beginning of the list is certain to be before it. Lists are ordered by bytes.
+    fn begins_after(&self) -> NextJob {
+        let service = self.service.as_ref()?.as_str();
+        let (at, last) = service.char_indices().next_back()?;
+        let head = &service[..at];
+        let less = u32::from(last).checked_sub(1).and_then(char::from_u32);
+        let places = [less.map(|less| format!("{head}{less}zzzz")), Some(head.to_owned())];
+        let mut places = places.into_iter().flatten().filter(|place| place.as_str() < service);
+        Some((places.find_map(|place| place.parse().ok())?, "z".parse().ok()?))
+    }
+
+    /// Whether all jobs after this place are of later services.
+    fn ends_before(&self, place: &NextJob) -> bool {
+        match (&self.service, place) {
+            (Some(service), Some((next, _))) => next.as_str() > service.as_str(),
+            (None, Some(_)) => false,
+            (_, None) => true,
+        }
+    }
+
     pub(super) fn has(&self, job: &Job) -> bool {
         let has = |label: &Label| {
             let is_it = |(key, value): (&str, &str)| {
@@ -224,6 +245,7 @@ impl Ops {
         let _turn = self.turn_to_scan().await?;
         let releases = self.releases_for(search).await?;
         let (mut rows, mut looked_at, mut bytes) = (Vec::new(), 0, 0);
+        after = after.or_else(|| search.which.begins_after());
         while looked_at < search.most() {
             let page = self.store.jobs(after.take(), PAGE_MAX, PAGE_BYTES).await?;
             looked_at += page.jobs.len();
@@ -238,8 +260,8 @@ impl Ops {
                     return Ok((rows, last));
                 }
             }
-            if after.is_none() {
-                break;
+            if search.which.ends_before(&after) {
+                return Ok((rows, None));
             }
         }
         Ok((rows, after))
@@ -315,6 +337,25 @@ mod tests {
     use fastjob_core::JobDraft;
 
     use super::*;
+
+    #[test]
+    fn the_jobs_of_a_service_are_looked_for_where_they_are() {
+        let of = |service: &str| WhichJobs::parse(Some(service.to_owned()), &[]).unwrap();
+        let place = |service: &str| Some((service.parse().unwrap(), "any".parse().unwrap()));
+        for (service, before) in
+            [("mail", Some("maikzzzz")), ("ab-0", None), ("svc9", Some("svc8zzzz"))]
+        {
+            let found = of(service).begins_after();
+            let found = found.as_ref().map(|(service, _)| service.as_str());
+            assert!(found.is_none_or(|found| found < service), "{found:?}");
+            assert!(before.is_none() || found == before, "{found:?}");
+        }
+        assert_eq!(WhichJobs::default().begins_after(), None);
+        let mail = of("mail");
+        assert!(mail.ends_before(&None) && mail.ends_before(&place("mail2")));
+        assert!(!mail.ends_before(&place("mail")) && !mail.ends_before(&place("maik")));
+        assert!(!WhichJobs::default().ends_before(&place("z")));
+    }
 
     #[test]
     fn jobs_are_chosen_by_service_and_labels() {
