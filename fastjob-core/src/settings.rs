@@ -49,7 +49,7 @@ pub struct Setting {
 
 /// The largest number of attempts that an executor may run at the same time.
 pub const CAPACITY_MAX: u32 = 1_000_000;
-/// The largest log of an attempt that an executor may be told to keep, in MiB.
+/// The largest log of an attempt that an executor may be set to keep, in MiB.
 pub const LOG_MAX_MIB: u32 = 65_536;
 /// Most labels of an executor.
 pub const LABELS_MAX: usize = 64;

@@ -59,7 +59,7 @@ impl NodeCall for RerunTask {
         let key = request.key.as_deref();
         let text: Arc<str> = key.map_or_else(|| rerun_key(of), Into::into);
         if let Err(refused) = ops.check_rerun(&row, own.as_deref()).await {
-            // A rerun that was made before is answered, whatever the handler accepts by now.
+            // A rerun that was made before is answered, whatever the handler accepts now.
             let before = match request.again {
                 true => None,
                 false => ops.store.task_of_key(row.job, &text).await?,

@@ -47,7 +47,7 @@ impl NodeCall for StartJob {
         let param = param(&request.param)?;
         let at = when(&request)?;
         if let Err(refused) = ops.check_start(&self.job, param.as_deref()).await {
-            // A start that was made before is answered, whatever the handler accepts by now.
+            // A start that was made before is answered, whatever the handler accepts now.
             let Some(key) = &request.key else { return Err(refused) };
             let job = ops.find_path(&self.job).await?.id;
             let Some(task) = ops.store.task_of_key(job, key).await? else { return Err(refused) };

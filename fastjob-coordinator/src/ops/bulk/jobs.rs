@@ -100,7 +100,7 @@ impl Ops {
             JobAction::Disable => self.disable_job(&name, any).await.map(|_| None),
             JobAction::Release => self.release_job(&name, any).await.map(|_| None),
             JobAction::Start => Ok(Some(self.start(&name, start, trace).await?.task)),
-            // Its name may mean another job by now.
+            // Its name may belong to another job now.
             JobAction::Delete => match self.delete_job(&name, Some(id), any).await {
                 Ok(()) | Err(Error::NotFound(_)) => Ok(None),
                 Err(err) => Err(err),

@@ -31,7 +31,7 @@ impl CommitStore for Sqlite {
         let mut writer = self.writer.lock().await;
         let Writer { connection, journals } = &mut *writer;
         let done = match write(connection, journals, commits).await {
-            // Before anybody learns that it is durable.
+            // Before the commit is acknowledged.
             Ok(()) => self.written(),
             failed => failed,
         };

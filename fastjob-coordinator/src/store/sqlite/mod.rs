@@ -169,7 +169,7 @@ impl Opened {
         Ok(Self { path: path.to_owned(), identity: files::identity(path)? })
     }
 
-    /// Whether the path names another file by now, or none. A system that cannot answer has not lost
+    /// Whether the path now names another file, or none. A system that cannot answer has not lost
     /// the file.
     fn is_gone(&self) -> bool {
         match files::identity(&self.path) {
