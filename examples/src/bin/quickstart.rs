@@ -1,7 +1,7 @@
 //! All of FastJob in one process: a coordinator with its store, and an executor with handlers of
 //! every kind.
 //!
-//! `cargo run --release --bin quickstart`, and Ctrl-C to stop.
+//! `cargo run --profile quick --bin quickstart`, and Ctrl-C to stop.
 
 #[path = "quickstart/handlers.rs"]
 mod handlers;

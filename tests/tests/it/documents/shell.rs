@@ -118,6 +118,7 @@ fn check_cargo(folder: &Path, args: &[&str]) -> Result<(), String> {
             "--example" => has_target("example", "examples", pair[1]),
             "--bench" => has_target("bench", "benches", pair[1]),
             "--path" => root().join(pair[1]).join("Cargo.toml").is_file(),
+            "--profile" => read("Cargo.toml").contains(&format!("\n[profile.{}]\n", pair[1])),
             _ => true,
         };
         if !exists {
@@ -182,19 +183,20 @@ fn mistakes_in_commands_are_found() {
                  alias fj='target/release/fastjob --server'\n\
                  fj http://127.0.0.1:7070 nonsense\n\
                  cargo run --bin none\n\
+                 cargo run --profile none --bin fastjob -- serve\n\
                  cargo run --bin fastjob -- nonsense\n\
                  cargo install --path none\n\
                  ./scripts/none\n\
                  nonsense\n\
                  curl -d '{' http://127.0.0.1:7070\n";
     let lines: Vec<_> = problems(folder.path(), wrong).into_iter().map(|(line, _)| line).collect();
-    assert_eq!(lines, [0, 1, 2, 4, 5, 7, 8, 9, 10, 11, 12, 13]);
+    assert_eq!(lines, [0, 1, 2, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14]);
     let right = "# A comment.\n\n\
                  fastjob start a --param '{\"n\": 3}' \\\n    --wait # and a comment\n\
                  A=b fastjob alarm silence --job a --for 2h --reason \"being fixed\"\n\
                  alias fj='target/release/fastjob --server'\n\
                  fj http://127.0.0.1:7070 job list\n\
-                 cargo run --release --bin quickstart\n\
+                 cargo run --profile quick --bin quickstart\n\
                  cargo run --bin fastjob -- serve --log-format json\n\
                  cargo bench -p fastjob-tests --bench throughput\n\
                  scripts/cluster\n\
