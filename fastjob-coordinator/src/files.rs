@@ -72,7 +72,6 @@ pub(crate) struct Identity(u64, u64);
 mod system {
     use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 
-    use fastjob_core::private::{Access, Exposed, Reader};
     use rustix::{fs::OFlags, process};
 
     use super::*;
@@ -152,24 +151,10 @@ mod system {
         const STICKY: u32 = 0o1000;
         fs::metadata(folder).is_ok_and(|found| found.mode() & (0o002 | STICKY) == 0o002)
     }
-
-    /// Why other users can read a file, if they can.
-    pub(crate) fn exposed(file: &File) -> io::Result<Option<Exposed>> {
-        let found = file.metadata()?;
-        let access = Access { mode: found.mode(), user: found.uid(), group: found.gid() };
-        let mut groups: Vec<_> =
-            process::getgroups()?.into_iter().map(process::Gid::as_raw).collect();
-        groups.push(process::getegid().as_raw());
-        let reader = Reader { user: process::geteuid().as_raw(), groups };
-        // Pipes and other special files are read only once, so they are not checked.
-        Ok(access.exposed_to_others(&reader).filter(|_| found.is_file()))
-    }
 }
 
 #[cfg(not(unix))]
 mod system {
-    use fastjob_core::private::Exposed;
-
     use super::*;
 
     pub(super) fn options_of_the_system(_: &mut OpenOptions) {}
@@ -198,13 +183,9 @@ mod system {
     pub(crate) fn is_open_to_all(_: &Path) -> bool {
         false
     }
-
-    pub(crate) fn exposed(_: &File) -> io::Result<Option<Exposed>> {
-        Ok(None)
-    }
 }
 
-pub(crate) use self::system::{check, exposed, identity, is_at, is_open_to_all, is_own_link};
+pub(crate) use self::system::{check, identity, is_at, is_open_to_all, is_own_link};
 use self::system::{options_of_the_system, restrict};
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ const fn known_as(setting: Setting, other_name: &'static str) -> Setting {
 }
 
 /// All settings of an executor.
-pub const EXECUTOR: [Setting; 16] = [
+pub const EXECUTOR: [Setting; 17] = [
     known_as(
         setting(
             "coordinators",
@@ -128,6 +128,15 @@ pub const EXECUTOR: [Setting; 16] = [
              `FASTJOB_TOKEN`, too.",
         ),
         "access_token",
+    ),
+    setting(
+        "token_file",
+        Kind::Text,
+        &["FASTJOB_TOKEN_FILE"],
+        None,
+        "A file that contains only the token, as systemd and Kubernetes provide secrets. It is read \
+         at the start, and rejected if other users can read it. A variable replaces both `token` and \
+         `token_file` of the file. The coordinator and the command line read `FASTJOB_TOKEN_FILE`, too.",
     ),
     setting(
         "log_path",

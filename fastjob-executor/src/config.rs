@@ -5,7 +5,6 @@
 
 mod env;
 mod names;
-mod private;
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +14,7 @@ use std::{
 };
 
 use fastjob_core::{
-    ExecutorName, ServiceName, duration,
+    ExecutorName, ServiceName, duration, private,
     settings::{CAPACITY_MAX, LABELS_MAX, LOG_MAX_MIB},
 };
 use serde::Deserialize;
@@ -57,6 +56,8 @@ pub struct ExecutorConfig {
     pub port: Option<u16>,
     #[serde(alias = "access_token")]
     pub(crate) token: Option<Token>,
+    /// A file that contains only the token, which [`load`](Self::load) reads.
+    pub(crate) token_file: Option<PathBuf>,
     /// The folder for attempt logs. Default: `fastjob-logs`.
     pub log_path: PathBuf,
     /// How many days attempt logs are kept; 0 keeps them forever. Default: 30.
@@ -100,6 +101,7 @@ impl Default for ExecutorConfig {
             ip: None,
             port: None,
             token: None,
+            token_file: None,
             log_path: PathBuf::from("fastjob-logs"),
             log_retention_days: 30,
             log_max_mib: 64,
@@ -144,9 +146,10 @@ pub enum ConfigError {
         /// The cause.
         message: String,
     },
-    /// The file contains the token and other users of the machine can read it.
+    /// The file of the settings or of the token contains the token, and other users of the machine
+    /// can read it.
     #[error(
-        "{path} has secrets (executor.token), and {why}: make it this user's own, and run `chmod \
+        "{path} contains the token, and {why}: make it this user's own, and run `chmod \
          600 {path}`; a file owned by root may be readable by this process's group (mode 0440 or \
          0640); insecure_files = true, or FASTJOB_INSECURE_FILES=true where others can change the \
          file, allows all files"
@@ -235,6 +238,10 @@ impl ExecutorConfig {
             .map(Path::to_owned)
             .or_else(|| env("FASTJOB_CONFIG").map(PathBuf::from))
             .or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()));
+        let insecure = env("FASTJOB_INSECURE_FILES")
+            .map(|text| env::switch("FASTJOB_INSECURE_FILES", &text))
+            .transpose()?;
+        let mut allowed = insecure.unwrap_or(false);
         let mut config = match path {
             None => Self::default(),
             Some(path) => {
@@ -245,14 +252,11 @@ impl ExecutorConfig {
                 names::once(&text).map_err(invalid)?;
                 let file =
                     toml::from_str::<File>(&text).map_err(|err| invalid(at_line(&text, &err)))?;
-                let allowed = match env("FASTJOB_INSECURE_FILES") {
-                    // The file itself must not be able to turn this check off.
-                    None => {
-                        file.insecure_files
-                            && !exposed.is_some_and(|exposed| exposed.is_changed_by_others())
-                    }
-                    Some(text) => env::switch("FASTJOB_INSECURE_FILES", &text)?,
-                };
+                if insecure.is_none() {
+                    // A file that others can change must not be able to turn this check off.
+                    allowed = file.insecure_files
+                        && !exposed.is_some_and(|exposed| exposed.is_changed_by_others());
+                }
                 let has_token = file.executor.token().is_some();
                 match exposed.filter(|_| !allowed) {
                     Some(why) if has_token => return Err(ConfigError::Exposed { path, why }),
@@ -265,7 +269,32 @@ impl ExecutorConfig {
             }
         };
         env::read(&mut config, env)?;
+        config.read_token_file(allowed)?;
         Ok(config)
+    }
+
+    /// Reads the token from its own file, as systemd and Kubernetes provide secrets.
+    fn read_token_file(&mut self, allows_exposed: bool) -> Result<(), ConfigError> {
+        let Some(path) = self.token_file.take() else { return Ok(()) };
+        let (text, exposed) = private::read(&path)
+            .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+        if let Some(why) = exposed.filter(|_| !allows_exposed) {
+            return Err(ConfigError::Exposed { path, why });
+        }
+        let token = text.trim_end_matches(['\r', '\n']);
+        if token.is_empty() {
+            return Err(ConfigError::Invalid { path, message: "it has no token".to_owned() });
+        }
+        match &self.token {
+            Some(Token(other)) if other != token => {
+                let message = "`token` is set as well, to another one: keep one of them".to_owned();
+                Err(ConfigError::Invalid { path, message })
+            }
+            Some(_) | None => {
+                self.set_token(token);
+                Ok(())
+            }
+        }
     }
 
     /// Rejects variables whose names are probably misspelled executor variables, which would
@@ -287,6 +316,7 @@ impl ExecutorConfig {
     /// Sets the token that the coordinators require.
     pub fn set_token(&mut self, token: impl Into<String>) {
         self.token = Some(Token(token.into()));
+        self.token_file = None;
     }
 
     /// Maximum bytes of one attempt's log.
@@ -302,6 +332,10 @@ impl ExecutorConfig {
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut problem = |key, message: String| problems.push(Problem { key, message });
+        if let Some(path) = &self.token_file {
+            let message = format!("{} was not read: use ExecutorConfig::load", path.display());
+            problem("token_file", message);
+        }
         if let Err(err) = self.service.parse::<ServiceName>() {
             problem("service", err.to_string());
         }

@@ -80,6 +80,26 @@ impl Executor {
         self.metrics.clone()
     }
 
+    /// Ends when a coordinator has accepted this executor, for a readiness probe or a test: from then
+    /// on, jobs can be dispatched to it. Does not end if that never happens, so set a timeout. Can be
+    /// called again after a lost connection, through [`metrics`](Self::metrics) as well:
+    /// [`MetricsSnapshot::sessions`](crate::MetricsSnapshot::sessions) is then above 0.
+    ///
+    /// ```
+    /// # use fastjob_executor::{Discovery, prelude::*};
+    /// # async fn run(executor: Executor) -> Result<(), Box<dyn std::error::Error>> {
+    /// let connected = executor.connected();
+    /// let running = tokio::spawn(executor.run());
+    /// connected.await;
+    /// // … report that the service is ready
+    /// # Ok(running.await??)
+    /// # }
+    /// ```
+    pub fn connected(&self) -> impl Future<Output = ()> + Send + 'static {
+        let metrics = self.metrics();
+        async move { metrics.connected().await }
+    }
+
     /// Runs until Ctrl-C or SIGTERM, and then drains, as [`run_until`](Self::run_until) describes. A
     /// second signal ends the process at once, with the exit status 130 or 143. On Windows, only
     /// Ctrl-C counts.

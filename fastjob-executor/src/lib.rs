@@ -87,7 +87,7 @@ extern crate self as fastjob_executor;
 pub mod prelude {
     pub use crate::{
         CancellationToken, Executor, ExecutorError, Fatal, FatalExt, JobContext, JobError,
-        JobHandler, JobOutput, JobResult, State, async_trait, job,
+        JobHandler, JobOutput, JobResult, State, TaskId, async_trait, job,
     };
 }
 

@@ -20,6 +20,7 @@ use std::{
 
 use fastjob_core::{FailReason, attempt::End};
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 /// Upper bounds of the buckets of run times, in milliseconds. Longer ones go into one more bucket.
 const BOUNDS: [u64; 22] = [
@@ -77,6 +78,8 @@ struct Inner {
     sessions: AtomicU64,
     sessions_opened: AtomicU64,
     sessions_failed: AtomicU64,
+    /// Notified when a session opens.
+    opened: Notify,
     logs: Arc<LogCounts>,
     gauges: OnceLock<Source>,
 }
@@ -180,7 +183,16 @@ pub struct RunTimes {
 impl ExecutorMetrics {
     /// Reads the metrics. This takes a moment if the executor holds many attempts.
     pub fn snapshot(&self) -> MetricsSnapshot {
-        let Inner { about, not_entered, sessions, sessions_opened, sessions_failed, logs, gauges } =
+        let Inner {
+            about,
+            not_entered,
+            sessions,
+            sessions_opened,
+            sessions_failed,
+            opened: _,
+            logs,
+            gauges,
+        } =
             &*self.0;
         let held = gauges.get().and_then(|Source(read)| read()).unwrap_or_default();
         let about = about.get();
@@ -255,7 +267,21 @@ impl ExecutorMetrics {
     pub(crate) fn session(&self) -> OpenSession {
         self.0.sessions.fetch_add(1, Relaxed);
         self.0.sessions_opened.fetch_add(1, Relaxed);
+        self.0.opened.notify_waiters();
         OpenSession(self.clone())
+    }
+
+    /// Ends when a session is open.
+    pub(crate) async fn connected(&self) {
+        loop {
+            // Listens before it looks, so that no session opens between the two.
+            let mut opened = std::pin::pin!(self.0.opened.notified());
+            opened.as_mut().enable();
+            if self.0.sessions.load(Relaxed) > 0 {
+                return;
+            }
+            opened.await;
+        }
     }
 
     /// A connection failed, or was interrupted.

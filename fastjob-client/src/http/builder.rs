@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use fastjob_core::Trace;
+use fastjob_core::{Trace, private};
 use reqwest::{Certificate, redirect};
 
 use super::{
@@ -64,14 +64,16 @@ impl ClientBuilder {
 
     /// The settings of the environment, as the command line reads them: `FASTJOB_SERVER`
     /// (one or several addresses, separated by
-    /// commas; `http://127.0.0.1:7070` if it is not set), `FASTJOB_TOKEN`, `FASTJOB_CA_CERT` and
-    /// `FASTJOB_INSECURE_PLAINTEXT`. A variable that is set but empty counts as not set.
+    /// commas; `http://127.0.0.1:7070` if it is not set), `FASTJOB_TOKEN`, or `FASTJOB_TOKEN_FILE` for a
+    /// file that contains only the token, `FASTJOB_CA_CERT` and `FASTJOB_INSECURE_PLAINTEXT`. A
+    /// variable that is set but empty counts as not set.
     ///
     /// # Errors
     ///
-    /// Fails with [`ClientError::Setting`] if a variable is not UTF-8, or
-    /// `FASTJOB_INSECURE_PLAINTEXT` is neither `true` nor `false`. [`build`](Self::build) checks the
-    /// others.
+    /// Fails with [`ClientError::Setting`] if a variable is not UTF-8, if the file of the token cannot
+    /// be read, has none, or can be read by other users of the machine (`FASTJOB_INSECURE_FILES=true`
+    /// allows that), if both variables set a token and they differ, or if a switch is neither `true`
+    /// nor `false`. [`build`](Self::build) checks the others.
     pub fn from_env() -> Result<Self, ClientError> {
         Self::from_variables(|name| match env::var(name) {
             Ok(text) => Ok(Some(text)),
@@ -88,16 +90,27 @@ impl ClientBuilder {
         let read = |name| Ok(read(name)?.filter(|text| !text.is_empty()));
         let server = read("FASTJOB_SERVER")?;
         let mut builder = Self::new(server.unwrap_or_else(|| ServerUrl::default().to_string()));
-        builder.token = read("FASTJOB_TOKEN")?.map(Token::from);
-        builder.certificates.extend(read("FASTJOB_CA_CERT")?.map(PathBuf::from).map(Source::File));
-        builder.insecure_plaintext = match read("FASTJOB_INSECURE_PLAINTEXT")?.as_deref() {
-            None | Some("false" | "0") => false,
-            Some("true" | "1") => true,
+        let switch = |name| match read(name)?.as_deref() {
+            None | Some("false" | "0") => Ok(false),
+            Some("true" | "1") => Ok(true),
             Some(other) => {
                 let message = format!("`{other}` is neither true nor false");
-                return Err(ClientError::Setting { name: "FASTJOB_INSECURE_PLAINTEXT", message });
+                Err(ClientError::Setting { name, message })
             }
         };
+        builder.token = read("FASTJOB_TOKEN")?.map(Token::from);
+        if let Some(path) = read("FASTJOB_TOKEN_FILE")?.map(PathBuf::from) {
+            let found = token_of(&path, switch("FASTJOB_INSECURE_FILES")?);
+            let wrong = |message| ClientError::Setting { name: "FASTJOB_TOKEN_FILE", message };
+            let found = found.map_err(wrong)?;
+            if builder.token.is_some_and(|token| token != found) {
+                let both = "FASTJOB_TOKEN is set as well, to another one: unset one of them";
+                return Err(wrong(both.to_owned()));
+            }
+            builder.token = Some(found);
+        }
+        builder.certificates.extend(read("FASTJOB_CA_CERT")?.map(PathBuf::from).map(Source::File));
+        builder.insecure_plaintext = switch("FASTJOB_INSECURE_PLAINTEXT")?;
         Ok(builder)
     }
 
@@ -231,6 +244,23 @@ impl ClientBuilder {
     }
 }
 
+/// The token in a file of its own.
+fn token_of(path: &Path, allows_exposed: bool) -> Result<Token, String> {
+    let shown = path.display();
+    let (text, exposed) =
+        private::read(path).map_err(|err| format!("could not read {shown}: {err}"))?;
+    if let Some(exposed) = exposed.filter(|_| !allows_exposed) {
+        return Err(format!(
+            "{shown}: {exposed}: make it private to this user, or allow that with \
+             FASTJOB_INSECURE_FILES=true"
+        ));
+    }
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(format!("{shown} has no token")),
+        token => Ok(Token::from(token.to_owned())),
+    }
+}
+
 fn setting(name: &'static str, message: &impl ToString) -> ClientError {
     ClientError::Setting { name, message: message.to_string() }
 }
@@ -295,6 +325,38 @@ mod tests {
             assert_eq!(builder.token, None);
             builder.build().unwrap();
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_token_can_be_in_a_file_that_only_this_user_can_read() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        let write = |text: &str, mode: u32| {
+            fs::write(&file, text).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let path = file.to_str().unwrap();
+        let read = |more: &[(&str, &str)]| {
+            let all = [&[("FASTJOB_TOKEN_FILE", path)], more].concat();
+            with(&all).map(|builder| builder.token.unwrap().expose().to_owned())
+        };
+        let fails = |more: &[(&str, &str)]| read(more).unwrap_err().to_string();
+        write("0123456789abcdef\n", 0o600);
+        assert_eq!(read(&[]).unwrap(), "0123456789abcdef");
+        assert_eq!(read(&[("FASTJOB_TOKEN", "0123456789abcdef")]).unwrap(), "0123456789abcdef");
+        assert!(fails(&[("FASTJOB_TOKEN", "fedcba9876543210")]).contains("unset one of them"));
+        write("0123456789abcdef", 0o644);
+        let said = fails(&[]);
+        assert!(said.starts_with("FASTJOB_TOKEN_FILE: ") && said.contains("mode 0644"), "{said}");
+        assert!(!said.contains("0123456789"), "{said}");
+        assert!(read(&[("FASTJOB_INSECURE_FILES", "true")]).is_ok());
+        write("\n", 0o600);
+        assert!(fails(&[]).contains("has no token"));
+        fs::remove_file(&file).unwrap();
+        assert!(fails(&[]).contains("could not read"));
     }
 
     #[test]

@@ -15,8 +15,10 @@ const ANSWER: usize = 64 * 1024;
 const SHOWN: usize = 200;
 
 pub(super) fn client() -> Result<Client, reqwest::Error> {
-    crate::crypto::choose();
-    Client::builder().timeout(SEND).redirect(redirect::Policy::none()).build()
+    crate::crypto::client(
+        || Client::builder().timeout(SEND).redirect(redirect::Policy::none()),
+        &[],
+    )
 }
 
 /// Sends the request, requires a 2xx status, and returns the beginning of the answer.

@@ -95,7 +95,8 @@ settings! {
     /// The certificate of the coordinator, with its key. Without both, connections are in plain
     /// text.
     pub struct TlsConfig {
-        /// A PEM file with the certificate and its chain.
+        /// A PEM file with the certificate and its chain. A file that changes is loaded again within
+        /// 30 s, without a restart.
         pub cert: PathBuf = PathBuf::new();
         /// A PEM file with the private key, which other users of the machine must not be able to
         /// read.

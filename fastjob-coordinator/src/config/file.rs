@@ -1,12 +1,8 @@
 //! The file of the configuration: which one it is, who else can read it, and where in it a key is.
 
-use std::{
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use fastjob_core::private::Exposed;
+use fastjob_core::private::{self, Exposed};
 use toml::Table;
 
 use super::{ConfigError, DEFAULT_FILE};
@@ -41,7 +37,7 @@ impl Source {
         let is_named = named.is_some();
         let default = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists());
         let Some(path) = named.or_else(default) else { return Ok(Self::none()) };
-        let (text, exposed) = read_file(&path)
+        let (text, exposed) = private::read(&path)
             .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
         let table = parse(&path, &text)?;
         Ok(Self { path: Some(path), text, table, exposed, named: is_named })
@@ -97,12 +93,4 @@ fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
         line: err.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count()),
         message: err.message().to_owned(),
     })
-}
-
-/// The text of a file, and who else can read it.
-pub(super) fn read_file(path: &Path) -> std::io::Result<(String, Option<Exposed>)> {
-    let mut file = File::open(path)?;
-    let mut text = String::new();
-    file.read_to_string(&mut text)?;
-    Ok((text, crate::files::exposed(&file)?))
 }

@@ -41,9 +41,11 @@ use std::{collections::BTreeMap, fs::File, path::Path};
 pub use fastjob_client::{
     InvalidServerUrl, InvalidServerUrls, InvalidToken, ServerUrl, ServerUrls, Token,
 };
-use fastjob_core::{ChannelName, private::Exposed};
+use fastjob_core::{
+    ChannelName,
+    private::{self, Exposed},
+};
 
-use self::file::read_file;
 #[cfg(feature = "cli")]
 pub(crate) use self::names::unknown_variables;
 #[cfg(not(feature = "postgres"))]
@@ -207,7 +209,7 @@ impl Config {
         let shown = path.display();
         let unreadable =
             |err: std::io::Error| Problem::new(key, format_args!("could not read {shown}: {err}"));
-        let (text, exposed) = read_file(path).map_err(unreadable)?;
+        let (text, exposed) = private::read(path).map_err(unreadable)?;
         if let Some(exposed) = exposed.filter(|_| !self.insecure_files) {
             return Err(Problem::new(key, advice(&exposed, &shown.to_string())));
         }
@@ -221,7 +223,7 @@ impl Config {
     fn tls_key_problem(&self) -> Option<Problem> {
         let path = &self.coordinator.tls.as_ref().filter(|_| !self.insecure_files)?.key;
         // A file that cannot be opened is reported where its content is read.
-        let exposed = crate::files::exposed(&File::open(path).ok()?).ok()??;
+        let exposed = private::exposed(&File::open(path).ok()?).ok()??;
         let message = advice(&exposed, &path.display().to_string());
         Some(Problem::new("coordinator.tls.key", message))
     }

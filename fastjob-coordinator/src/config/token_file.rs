@@ -5,7 +5,9 @@
 
 use std::path::Path;
 
-use super::{Config, Problem, Token, advice, file::read_file};
+use fastjob_core::private;
+
+use super::{Config, Problem, Token, advice};
 
 impl Config {
     /// Reads the tokens that are in files of their own, unless that is done.
@@ -48,7 +50,7 @@ impl Config {
 fn read(path: &Path, insecure: bool) -> Result<Token, String> {
     let shown = path.display();
     let (text, exposed) =
-        read_file(path).map_err(|err| format!("could not read {shown}: {err}"))?;
+        private::read(path).map_err(|err| format!("could not read {shown}: {err}"))?;
     if let Some(exposed) = exposed.filter(|_| !insecure) {
         return Err(advice(&exposed, &shown.to_string()));
     }

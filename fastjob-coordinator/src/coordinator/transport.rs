@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use fastjob_core::error::chain;
+
 use super::StartError;
 use crate::{
     config::CoordinatorConfig,
@@ -47,5 +49,5 @@ pub(super) fn peers(
     };
     let transport = if config.insecure_plaintext { Transport::Any } else { Transport::Safe };
     Peers::new(Arc::new(credential), &roots, transport)
-        .map_err(|err| StartError::Config(err.to_string()))
+        .map_err(|err| StartError::Config(chain(&err)))
 }

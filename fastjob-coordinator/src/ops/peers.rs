@@ -60,22 +60,23 @@ impl Peers {
         roots: &[u8],
         transport: Transport,
     ) -> Result<Self, NoPeers> {
-        crate::crypto::choose();
-        let mut client = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(3))
-            .timeout(ANSWER)
-            // Shorter than the other node's timeout, so that no request uses a closing connection.
-            .pool_idle_timeout(IDLE)
-            // Nodes never redirect.
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy();
-        if !roots.is_empty() {
-            for root in reqwest::Certificate::from_pem_bundle(roots)? {
-                client = client.add_root_certificate(root);
-            }
-        }
-        let asked = Arc::new(Semaphore::new(ASKED));
-        Ok(Self { client: client.build()?, credential, transport, asked })
+        let client = || {
+            reqwest::Client::builder()
+                .connect_timeout(Duration::from_secs(3))
+                .timeout(ANSWER)
+                // Shorter than the other node's timeout, so that no request uses a closing
+                // connection.
+                .pool_idle_timeout(IDLE)
+                // Nodes never redirect.
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+        };
+        let roots = match roots {
+            [] => Vec::new(),
+            pem => reqwest::Certificate::from_pem_bundle(pem)?,
+        };
+        let client = crate::crypto::client(client, &roots)?;
+        Ok(Self { client, credential, transport, asked: Arc::new(Semaphore::new(ASKED)) })
     }
 
     /// The credential of the cluster.

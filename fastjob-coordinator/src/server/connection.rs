@@ -74,7 +74,8 @@ impl Connections {
             tracing::debug!(%peer, error = %err, "connection closed before it was served");
             return;
         }
-        let Some(Tls(acceptor)) = &self.tls else { return self.speak(stream, peer, &place).await };
+        let Some(tls) = &self.tls else { return self.speak(stream, peer, &place).await };
+        let acceptor = tls.acceptor();
         let shaken = tokio::select! {
             () = self.stop.cancelled() => return,
             () = place.hangup().0.cancelled() => return,

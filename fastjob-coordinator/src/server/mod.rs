@@ -52,6 +52,8 @@ const IN_A_ROW: usize = 64;
 const ROOM: usize = 16;
 /// Pause until they are closed.
 const ROOM_AGAIN: Duration = Duration::from_millis(10);
+/// How often the files of the certificate are compared with what is in use.
+const RENEWAL: Duration = Duration::from_secs(30);
 /// How many connections beyond the limits may be closing before accepting pauses.
 const CLOSING: usize = 64;
 
@@ -170,6 +172,11 @@ impl Bound {
         let most =
             limits.connections.saturating_add(limits.unauthenticated).saturating_add(CLOSING);
         let admission = Admission::new(limits.clone());
+        // Aborted when this future ends or is dropped.
+        let mut renewal = JoinSet::new();
+        if let Some(tls) = tls.clone() {
+            renewal.spawn(tls.renew(RENEWAL));
+        }
         let connections = Arc::new(Connections::new(app, tls, &limits, stop.clone(), self.addr));
         let mut open = JoinSet::new();
         let not_accepted = Rarely::default();

@@ -1,5 +1,6 @@
 //! The port over real sockets.
 
+mod renewal;
 mod strangers;
 
 use std::time::{Duration, Instant};

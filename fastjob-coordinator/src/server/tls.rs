@@ -1,12 +1,17 @@
-//! The certificate that the port presents, loaded once at start.
+//! The certificate that the port presents.
 //!
-//! Errors name the file, and are reported before the port is served.
+//! It is loaded at the start, where errors name the file and prevent the start. It is loaded again when
+//! its files have changed, so a renewed certificate needs no restart: open connections keep the old
+//! one, and files that cannot be used change nothing.
 
 use std::{
+    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
+use fastjob_core::error::chain;
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject},
@@ -22,9 +27,20 @@ pub(crate) struct TlsFiles {
     pub(crate) key: PathBuf,
 }
 
-/// A certificate and its matching key, ready to serve with.
+/// A certificate and its matching key, ready to serve with. Clones share it, and see the renewed one.
 #[derive(Clone)]
-pub(crate) struct Tls(pub(super) TlsAcceptor);
+pub(crate) struct Tls(Arc<Shared>);
+
+struct Shared {
+    files: TlsFiles,
+    current: RwLock<Loaded>,
+}
+
+struct Loaded {
+    acceptor: TlsAcceptor,
+    /// A hash of both files.
+    version: u64,
+}
 
 /// Why these files cannot be used for TLS.
 #[derive(Debug, thiserror::Error)]
@@ -62,13 +78,23 @@ impl TlsFiles {
     ///
     /// Fails if a file cannot be read or lacks its section, or if the two do not match.
     pub(crate) fn load(&self) -> Result<Tls, TlsError> {
-        let chain = CertificateDer::pem_slice_iter(&read(&self.cert)?)
+        let (cert, key) = self.read()?;
+        let loaded = Loaded { acceptor: self.acceptor(&cert, &key)?, version: version(&cert, &key) };
+        Ok(Tls(Arc::new(Shared { files: self.clone(), current: RwLock::new(loaded) })))
+    }
+
+    fn read(&self) -> Result<(Vec<u8>, Vec<u8>), TlsError> {
+        Ok((read(&self.cert)?, read(&self.key)?))
+    }
+
+    fn acceptor(&self, cert: &[u8], key: &[u8]) -> Result<TlsAcceptor, TlsError> {
+        let chain = CertificateDer::pem_slice_iter(cert)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|err| not_pem(&self.cert, &err))?;
         if chain.is_empty() {
             return Err(TlsError::NoCertificate(self.cert.clone()));
         }
-        let key = PrivateKeyDer::pem_slice_iter(&read(&self.key)?)
+        let key = PrivateKeyDer::pem_slice_iter(key)
             .next()
             .ok_or_else(|| TlsError::NoKey(self.key.clone()))?
             .map_err(|err| not_pem(&self.key, &err))?;
@@ -88,8 +114,73 @@ impl TlsFiles {
             .with_single_cert(chain, key)
             .map_err(&refused)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Tls(TlsAcceptor::from(Arc::new(config))))
+        Ok(TlsAcceptor::from(Arc::new(config)))
     }
+}
+
+impl Tls {
+    /// Accepts new connections with the current certificate.
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        self.0.current.read().unwrap_or_else(PoisonError::into_inner).acceptor.clone()
+    }
+
+    /// Loads the files again if they have changed, and returns whether they had. Blocks while it reads.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`TlsFiles::load`]. The certificate stays what it was.
+    pub(super) fn reload(&self) -> Result<bool, TlsError> {
+        let Shared { files, current } = &*self.0;
+        let (cert, key) = files.read()?;
+        let version = version(&cert, &key);
+        if current.read().unwrap_or_else(PoisonError::into_inner).version == version {
+            return Ok(false);
+        }
+        let acceptor = files.acceptor(&cert, &key)?;
+        *current.write().unwrap_or_else(PoisonError::into_inner) = Loaded { acceptor, version };
+        Ok(true)
+    }
+
+    /// Looks every `interval` whether the files have changed. Never ends.
+    ///
+    /// Certificate and key are two files, which may be replaced one after the other: a failure is
+    /// reported if it lasts until the next look, and once.
+    pub(super) async fn renew(self, interval: Duration) {
+        let mut failed: Option<String> = None;
+        let mut reported = None;
+        loop {
+            tokio::time::sleep(interval).await;
+            let tls = self.clone();
+            // A panic there is a bug, which the next look must not end with.
+            let Ok(looked) = tokio::task::spawn_blocking(move || tls.reload()).await else { continue };
+            match looked {
+                Ok(false) => failed = None,
+                Ok(true) => {
+                    (failed, reported) = (None, None);
+                    let cert = self.0.files.cert.display();
+                    tracing::info!(%cert, "new connections use the renewed certificate");
+                }
+                Err(err) => {
+                    let why = chain(&err);
+                    let lasts = failed.replace(why.clone()).is_some_and(|before| before == why);
+                    if lasts && reported.as_ref() != Some(&why) {
+                        tracing::error!(
+                            error = why,
+                            "the changed certificate cannot be used: connections still use the old one"
+                        );
+                        reported = Some(why);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Tells the contents of the files apart.
+fn version(cert: &[u8], key: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (cert, key).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {

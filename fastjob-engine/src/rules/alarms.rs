@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use fastjob_core::{
-    AttemptId, AttemptState, ChannelName, Job, JobId, TaskId, TaskState, job::NO_ALARMS,
+    AttemptId, AttemptState, ChannelName, FailReason, Job, JobId, TaskId, TaskState, job::NO_ALARMS,
 };
 
 use super::early::EARLY;
@@ -14,7 +14,7 @@ use crate::{
     engine::Engine,
     event::Now,
     record::{AlarmKind, AlarmRow},
-    state::attempts::{DefaultAlarms, Open},
+    state::attempts::{DefaultAlarms, Open, ShardFailure},
 };
 
 /// The maximum length of a message, in bytes.
@@ -31,8 +31,32 @@ struct Text<'a> {
 pub(super) struct Why<'a> {
     pub(super) reason: Option<&'a str>,
     pub(super) message: Option<&'a str>,
+    /// Which of its shards failed; `None` if it was not spread, or none failed.
+    pub(super) shards: Option<FailedShards>,
     /// Why its children were not started, if they should have been.
     pub(super) refused: Option<String>,
+}
+
+/// The shards of a task that failed.
+pub(super) struct FailedShards {
+    pub(super) failed: usize,
+    /// The number of all shards.
+    pub(super) total: usize,
+    /// The first one that failed.
+    pub(super) first: ShardFailure,
+}
+
+impl FailedShards {
+    /// Such as `2 of 8 shards failed, shard 3 first: the disk is full`.
+    fn message(&self) -> String {
+        let Self { failed, total, first } = self;
+        let which = match failed {
+            1 => format!("shard {} of {total} failed", first.shard),
+            _ => format!("{failed} of {total} shards failed, shard {} first", first.shard),
+        };
+        let why = first.message.as_deref().filter(|message| !message.is_empty());
+        why.map_or_else(|| which.clone(), |why| format!("{which}: {why}"))
+    }
 }
 
 impl Engine {
@@ -55,16 +79,30 @@ impl Engine {
             | TaskState::Skipped => return,
         };
         entry.failing = kind == AlarmKind::Failed;
+        let shards = why.shards.as_ref().filter(|_| end == TaskState::Failed);
         let reason = match kind {
-            AlarmKind::Failed if end == TaskState::Failed => why.reason.unwrap_or("a shard failed"),
+            AlarmKind::Failed if end == TaskState::Failed => {
+                let of_shard = |shards: &FailedShards| {
+                    shards.first.reason.map_or("a shard failed", FailReason::as_str)
+                };
+                shards.map(of_shard).or(why.reason).unwrap_or_default()
+            }
             AlarmKind::Failed => "children not started",
             AlarmKind::Recovered | AlarmKind::RunsLong | AlarmKind::StartsLate => "",
         };
-        let message = [why.message, why.refused.as_deref()];
+        let of_shards = shards.map(FailedShards::message);
+        let message = [of_shards.as_deref().or(why.message), why.refused.as_deref()];
         let message: Vec<_> = message.into_iter().flatten().collect();
         let text = Text { kind, reason, message: &message.join("; ") };
-        let executor = self.fleet.at(open.life()).map(|life| life.executor().to_string());
-        self.push_alarm(now, open.row.job, Some(open.row.task), executor, open.row.number, &text);
+        // If only the store knows how it failed, the alarm is about the shard that ended last.
+        let (executor, number) = match shards.filter(|shards| shards.first.number > 0) {
+            Some(shards) => (shards.first.executor.clone(), shards.first.number),
+            None => {
+                let life = self.fleet.at(open.life());
+                (life.map(|life| life.executor().to_string()), open.row.number)
+            }
+        };
+        self.push_alarm(now, open.row.job, Some(open.row.task), executor, number, &text);
     }
 
     /// Raises the alarm of fires that were missed and are not caught up.
@@ -177,10 +215,6 @@ fn channels<'a>(defaults: &'a DefaultAlarms, job: &'a Job) -> &'a [ChannelName] 
 }
 
 /// The beginning of a text, cut between characters.
-fn cut(text: &str) -> &str {
-    let mut end = text.len().min(MESSAGE_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
+pub(super) fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MESSAGE_MAX)]
 }

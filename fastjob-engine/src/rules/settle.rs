@@ -16,7 +16,7 @@ use jiff::SignedDuration;
 use rand::RngExt;
 
 use super::{
-    alarms::Why,
+    alarms::{FailedShards, Why, cut},
     plan::{Head, soon},
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
     engine::Engine,
     event::{Held, Now, Outcome, SessionId},
     record::{Attempt, Checkpoint, EndedAttempt, LifeId},
-    state::attempts::Open,
+    state::attempts::{Open, ShardFailure, SpreadEnd},
 };
 
 /// How often a shard that was lost with its executor is dispatched again, beyond its job's retries.
@@ -145,13 +145,17 @@ impl Engine {
             self.journal.commit().fired_ahead.push((open.row.job, fire_at));
         }
         let retry = self.retry_after(now, &open, outcome.end);
-        let (task_state, task_result) = self.task_after(&open, &outcome, retry.is_some());
+        let (task_state, spread) = self.task_after(&open, &outcome, retry.is_some());
+        let (task_result, shards) = spread.map_or((None, None), |end| {
+            let SpreadEnd { state: _, results, failed, total } = end;
+            (Some(results), failed.map(|(failed, first)| FailedShards { failed, total, first }))
+        });
         let ended = task_state.filter(|state| state.is_final());
         if let Some(end) = ended {
             let result = task_result.as_deref().or(outcome.result.as_deref());
             let refused = self.start_children(now, &open, end, result);
             let reason = outcome.end.reason().map(FailReason::as_str);
-            let why = Why { reason, message: outcome.message.as_deref(), refused };
+            let why = Why { reason, message: outcome.message.as_deref(), shards, refused };
             self.alarm_end(now, &open, end, &why);
         }
         let checkpoint = outcome.checkpoint.take();
@@ -183,14 +187,14 @@ impl Engine {
         }
     }
 
-    /// The task's state after the end of one of its attempts, and its result if that is not the
-    /// attempt's.
+    /// The task's state after the end of one of its attempts, and the end of all its shards if this
+    /// was the last one.
     fn task_after(
         &mut self,
         open: &Open,
         outcome: &Outcome,
         retried: bool,
-    ) -> (Option<TaskState>, Option<String>) {
+    ) -> (Option<TaskState>, Option<SpreadEnd>) {
         let event = match outcome.end {
             _ if retried => TaskEvent::RetryPlanned,
             End::Succeeded => TaskEvent::AttemptSucceeded,
@@ -207,7 +211,17 @@ impl Engine {
         } else if retried {
             (self.attempts.retry_shard(task, event), None)
         } else {
-            self.attempts.end_shard(&open.row, outcome.end, outcome.result.as_deref()).unzip()
+            let fleet = &self.fleet;
+            let failure = || ShardFailure {
+                shard: open.row.shard.index,
+                number: open.row.number,
+                executor: fleet.at(open.life()).map(|life| life.executor().to_string()),
+                reason: outcome.end.reason(),
+                message: outcome.message.as_deref().map(|text| cut(text).to_owned()),
+            };
+            let result = outcome.result.as_deref();
+            let end = self.attempts.end_shard(&open.row, outcome.end, result, failure);
+            (end.as_ref().map(|end| end.state), end)
         }
     }
 

@@ -1,5 +1,6 @@
 //! Tests of single rules of the engine, each as a short story; `simulation` tests them all at once.
 
+mod alarms;
 mod attempts;
 mod bounds;
 mod children;

@@ -224,12 +224,22 @@ impl Story {
     }
 
     pub(super) fn finish(&mut self, session: u64, attempt: AttemptId, end: End) {
+        self.finish_saying(session, attempt, end, None);
+    }
+
+    pub(super) fn finish_saying(
+        &mut self,
+        session: u64,
+        attempt: AttemptId,
+        end: End,
+        message: Option<&str>,
+    ) {
         let outcome = Outcome {
             attempt,
             created_at: self.held(attempt).created_at,
             end,
             result: None,
-            message: None,
+            message: message.map(str::to_owned),
             started_at: Some(self.now.wall),
             ended_at: self.now.wall,
             log_tail: String::new(),

@@ -32,8 +32,12 @@ pub(super) fn read(
     }
     // The coordinator and the command line read FASTJOB_TOKEN, too.
     let (token, other) = (env("FASTJOB_TOKEN"), env("FASTJOB_ACCESS_TOKEN"));
-    if let Some(text) = one_of(("FASTJOB_TOKEN", token), ("FASTJOB_ACCESS_TOKEN", other))? {
-        config.token = Some(Token(text));
+    let token = one_of(("FASTJOB_TOKEN", token), ("FASTJOB_ACCESS_TOKEN", other))?;
+    let file = env("FASTJOB_TOKEN_FILE");
+    if token.is_some() || file.is_some() {
+        // A variable replaces both settings of the file.
+        config.token = token.map(Token);
+        config.token_file = file.map(Into::into);
     }
     if let Some(text) = env("FASTJOB_EXECUTOR_NAME") {
         config.executor_name = Some(text);
@@ -199,6 +203,7 @@ mod tests {
             "TLS_CERT",
             "TLS_KEY",
             "TOKEN",
+            "TOKEN_FILE",
         ] {
             check(&format!("FASTJOB_{other}"), None);
         }

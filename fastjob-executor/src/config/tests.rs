@@ -124,6 +124,50 @@ fn a_token_in_a_variable_overrides_the_one_in_the_file() {
 }
 
 #[test]
+fn the_token_can_be_in_a_file_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "a-very-secret-token\n").unwrap();
+    set_mode(&file, 0o600);
+    let path = file.to_str().unwrap();
+    let token = |text: &str, env: &[(&str, &str)]| {
+        load(text, env).map(|config| config.token().map(|token| token.0.clone()))
+    };
+    let fails = |text: &str, env: &[(&str, &str)]| token(text, env).unwrap_err().to_string();
+    let (named, secret) = (format!("[executor]\ntoken_file = '{path}'"), Some("a-very-secret-token"));
+    assert_eq!(token(&named, &[]).unwrap().as_deref(), secret);
+    let variable = [("FASTJOB_TOKEN_FILE", path)];
+    assert_eq!(token("", &variable).unwrap().as_deref(), secret);
+    // A variable replaces both settings of the file.
+    assert_eq!(token("[executor]\ntoken = 'other'", &variable).unwrap().as_deref(), secret);
+    assert_eq!(token(&named, &[("FASTJOB_TOKEN", "other")]).unwrap().as_deref(), Some("other"));
+    assert!(fails(&format!("{named}\ntoken = 'other'"), &[]).contains("keep one of them"));
+    assert!(fails("", &[variable[0], ("FASTJOB_TOKEN", "other")]).contains("keep one of them"));
+    assert!(fails("", &[("FASTJOB_TOKEN_FILE", "/nowhere")]).contains("could not read /nowhere"));
+    std::fs::write(&file, "\n").unwrap();
+    assert!(fails("", &variable).contains("it has no token"));
+    // Settings that were not loaded would lack the token.
+    let mut config = ExecutorConfig { token_file: Some(file), ..ExecutorConfig::default() };
+    assert_eq!(config.check()[0].key, "token_file");
+    config.set_token("a-very-secret-token");
+    assert_eq!(config.check(), []);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_of_the_token_that_other_users_can_read_is_rejected() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "a-very-secret-token").unwrap();
+    set_mode(&file, 0o644);
+    let variable = ("FASTJOB_TOKEN_FILE", file.to_str().unwrap());
+    let said = load("", &[variable]).unwrap_err().to_string();
+    assert!(said.contains("mode 0644") && !said.contains("very-secret"), "{said}");
+    load("", &[variable, ("FASTJOB_INSECURE_FILES", "true")]).unwrap();
+    load("insecure_files = true", &[variable]).unwrap();
+}
+
+#[test]
 fn the_settings_are_those_that_the_coordinator_knows() {
     use fastjob_core::settings::EXECUTOR;
     let said = load("[executor]\nnone = 1", &[]).unwrap_err().to_string();

@@ -44,6 +44,23 @@ fn attempts_count_by_handler_outcome_and_run_time() {
     assert_eq!((now.not_entered, now.capacity), (1, 7));
 }
 
+#[tokio::test(start_paused = true)]
+async fn waiting_for_a_connection_ends_when_a_session_opens() {
+    const NEVER: Duration = Duration::from_secs(3600);
+    let metrics = ExecutorMetrics::default();
+    let connected = tokio::time::timeout(NEVER, metrics.connected());
+    let opening = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        metrics.session()
+    };
+    let (connected, session) = tokio::join!(connected, opening);
+    connected.unwrap();
+    // While one is open, it ends at once.
+    metrics.connected().await;
+    drop(session);
+    tokio::time::timeout(NEVER, metrics.connected()).await.unwrap_err();
+}
+
 #[test]
 fn a_session_counts_while_it_is_open() {
     let metrics = metrics();

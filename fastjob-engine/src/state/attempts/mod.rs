@@ -25,6 +25,7 @@ use self::{
 pub(crate) use self::{
     open::{Open, Step},
     queues::{WaitKey, Waiting},
+    tasks::{ShardFailure, SpreadEnd},
 };
 use super::timers::{Deadlines, Timers};
 use crate::maps::IdMap;

@@ -5,7 +5,7 @@
 
 use fastjob_core::{
     AttemptId, AttemptState, JobId, TaskId, TaskState,
-    attempt::End,
+    attempt::{End, FailReason},
     task::{self, TaskEvent},
 };
 
@@ -25,6 +25,51 @@ pub(super) struct Spread {
     shards: Vec<ShardAt>,
     /// The number of shards that have not ended.
     open: usize,
+    /// The first shard that failed since this engine runs, for the alarm of the task.
+    first_failure: Option<Box<ShardFailure>>,
+}
+
+/// How a shard failed for good, for the alarm of its task. What is not known is empty: the engine that
+/// continues with an open task knows which of its shards failed, and not how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ShardFailure {
+    /// The index of the shard, from 0.
+    pub(crate) shard: u32,
+    /// The number of its last attempt, from 1.
+    pub(crate) number: u32,
+    /// The executor of that attempt.
+    pub(crate) executor: Option<String>,
+    pub(crate) reason: Option<FailReason>,
+    /// The beginning of what the handler said.
+    pub(crate) message: Option<String>,
+}
+
+/// The end of a task that was spread.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SpreadEnd {
+    /// The worst end of a shard.
+    pub(crate) state: TaskState,
+    /// The list of the shards' results, as JSON.
+    pub(crate) results: String,
+    /// The number of shards that failed, and the first of them.
+    pub(crate) failed: Option<(usize, ShardFailure)>,
+    /// The number of shards.
+    pub(crate) total: usize,
+}
+
+impl Spread {
+    /// The number of shards that failed, and the first of them.
+    fn failed(&self) -> Option<(usize, ShardFailure)> {
+        let failed = |at: &ShardAt| matches!(at, ShardAt::Ended { state: AttemptState::Failed, .. });
+        // One that failed before this engine was loaded: how is in its row only.
+        let loaded = || {
+            let index = self.shards.iter().position(failed)?;
+            let shard = u32::try_from(index).ok()?;
+            Some(ShardFailure { shard, ..ShardFailure::default() })
+        };
+        let first = self.first_failure.as_deref().cloned().or_else(loaded)?;
+        Some((self.shards.iter().filter(|at| failed(at)).count(), first))
+    }
 }
 
 #[cfg(any(test, feature = "simulation"))]
@@ -137,7 +182,8 @@ impl Attempts {
         let shards = ShardAt::all_of(head, total);
         let left_out = shards.iter().filter(|shard| **shard == ShardAt::LEFT_OUT).count();
         let (job, state) = (head.row.job, head.task_state);
-        let spread = Spread { job, state, open: shards.len() - left_out, shards };
+        let open = shards.len() - left_out;
+        let spread = Spread { job, state, open, shards, first_failure: None };
         self.count.add(job, state);
         if let Some(before) = self.spreads.insert(head.row.task, spread) {
             self.count.remove(before.job, before.state);
@@ -169,18 +215,21 @@ impl Attempts {
         Some(next)
     }
 
-    /// Records the final end of a shard. If it was the last one, returns the end of the whole task,
-    /// which is the worst end of a shard, and its result, the list of the shards' results.
+    /// Records the final end of a shard. If it was the last one, returns the end of the whole task.
     pub(crate) fn end_shard(
         &mut self,
         row: &Attempt,
         end: End,
         result: Option<&str>,
-    ) -> Option<(TaskState, String)> {
+        failure: impl FnOnce() -> ShardFailure,
+    ) -> Option<SpreadEnd> {
         let spread = self.spreads.get_mut(&row.task)?;
         let at = spread.shards.get_mut(row.shard.index as usize)?;
         let state = shard_state(end.state(), row.number);
         *at = ShardAt::Ended { state, result: result.map(str::to_owned) };
+        if state == AttemptState::Failed && spread.first_failure.is_none() {
+            spread.first_failure = Some(Box::new(failure()));
+        }
         spread.open = spread.open.saturating_sub(1);
         if spread.open > 0 {
             return None;
@@ -200,8 +249,12 @@ impl Attempts {
         } else {
             TaskEvent::AttemptSucceeded
         };
-        let state = task::next(spread.state, event).unwrap_or(TaskState::Failed);
-        Some((state, results(&spread.shards)))
+        Some(SpreadEnd {
+            state: task::next(spread.state, event).unwrap_or(TaskState::Failed),
+            results: results(&spread.shards),
+            failed: spread.failed(),
+            total: spread.shards.len(),
+        })
     }
 
     /// Restores the loaded tasks that were spread: those with an open shard of several, and those
@@ -224,6 +277,7 @@ impl Attempts {
                     // A shard that is neither open nor ended in the store does not exist.
                     shards: ShardAt::all_of(open, row.shard.total),
                     open: 0,
+                    first_failure: None,
                 }
             });
             self.retried.remove(&row.task);
