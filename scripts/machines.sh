@@ -1,6 +1,7 @@
 # For scripts/try-operations, which sources this: its machines. They are containers with systemd on one base, and
 # share one network, without a way out, in which each has an address, a name and a certificate.
-# shellcheck shell=bash
+# It sets base, old, new and worker before.
+# shellcheck shell=bash disable=SC2154
 
 folder=$(mktemp -d)
 network=fastjob-operations-$$
@@ -61,7 +62,7 @@ create_network() {
 
 # An authority, and a certificate of it for each machine, as docs/security.md creates them.
 create_certificates() (
-    cd "$folder"
+    cd "$folder" || return
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \
         -subj "/CN=FastJob authority" -keyout ca.key -out ca.pem
     certificate() {
