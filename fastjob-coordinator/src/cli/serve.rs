@@ -91,7 +91,7 @@ impl Serve {
         let options::Judged { config, .. } = options.judged(env, over, |_| Vec::new())?;
         let level =
             env.get("FASTJOB_LOG").or_else(|| env.get("RUST_LOG")).filter(|text| !text.is_empty());
-        self.log_format.start(level.as_deref().unwrap_or("info"))?;
+        self.log_format.start(level.as_deref().unwrap_or(LOG))?;
         if let Some(warning) = shows_password {
             tracing::warn!("{warning}");
         }
@@ -101,6 +101,9 @@ impl Serve {
         serve(config, &Notify::of(env)).await.map_err(|err| Error::from_chain(&*err))
     }
 }
+
+/// What is logged without FASTJOB_LOG. PostgreSQL notifies that tables exist already, at each start.
+const LOG: &str = "info,sqlx::postgres::notice=warn";
 
 /// Signals within this time of the first one count as the same: programs such as GNU `timeout` send
 /// one to the process and one to its group.
