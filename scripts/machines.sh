@@ -7,14 +7,15 @@ folder=$(mktemp -d)
 network=fastjob-operations-$$
 machines=(node-1 node-2 node-3 db solo)
 declare -A manager=() leader=()
-# Each container needs a group of its own: the systemd in it takes the group for the whole machine.
-groups=/sys/fs/cgroup
-[ ! -d $groups/systemd ] || groups=$groups/systemd
+# The hierarchies of groups in which each container needs a group of its own, because the systemd in it takes that
+# group for the whole machine: the second version, and that of systemd in the first.
+hierarchies=("$folder/groups")
+[ ! -d /sys/fs/cgroup/systemd ] || hierarchies+=(/sys/fs/cgroup/systemd)
 # A process on this machine that has to end before them.
 prometheus=
 
 clean_up() {
-    local machine
+    local machine hierarchy
     [ -z "$prometheus" ] || kill "$prometheus" 2>/dev/null || true
     for machine in "${!leader[@]}"; do
         # The first process of the container: systemd shuts it down.
@@ -26,8 +27,11 @@ clean_up() {
     done
     for machine in "${machines[@]}"; do
         umount "$folder/$machine/root" 2>/dev/null || true
-        find "$groups/$network-$machine" -depth -type d -exec rmdir {} + 2>/dev/null || true
+        for hierarchy in "${hierarchies[@]}"; do
+            find "$hierarchy/$network-$machine" -depth -type d -exec rmdir {} + 2>/dev/null || true
+        done
     done
+    umount "$folder/groups" 2>/dev/null || true
     ip netns delete "$network" 2>/dev/null || true
     rm -rf "$folder"
 }
@@ -98,9 +102,11 @@ start_machine() {
     cp "$folder/ca.pem" "$folder/expired.pem" "$folder/expired.key" "$root/root/"
     cp "$folder/$machine.pem" "$root/root/cert.pem"
     cp "$folder/$machine.key" "$root/root/key.pem"
-    mkdir "$groups/$network-$machine"
     (
-        echo "$BASHPID" >"$groups/$network-$machine/cgroup.procs"
+        for hierarchy in "${hierarchies[@]}"; do
+            mkdir "$hierarchy/$network-$machine"
+            echo "$BASHPID" >"$hierarchy/$network-$machine/cgroup.procs"
+        done
         exec systemd-nspawn --quiet --machine="$machine" --directory="$root" --boot --register=no --keep-unit \
             --network-namespace-path="/run/netns/$network" --console=pipe
     ) >"$folder/$machine/console" 2>&1 </dev/null &
@@ -122,6 +128,8 @@ start_machine() {
 
 start_machines() {
     local machine
+    mkdir "$folder/groups"
+    mount -t cgroup2 none "$folder/groups"
     create_network
     create_certificates
     for machine in "${machines[@]}"; do
