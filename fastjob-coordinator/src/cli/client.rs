@@ -76,8 +76,9 @@ impl From<ClientError> for Failure {
                 failure.title = format!("{server} did not respond within {} s", waited.as_secs());
             }
             ClientError::Untrusted { server, reason, .. } => {
+                let hint = trust_hint(&reason);
                 failure.title = format!("could not verify the certificate of {server}: {reason}");
-                failure.hint(TRUST);
+                failure.hint(hint);
             }
             ClientError::Interrupted { server, reason, .. } => {
                 failure.title = format!("connection to {server} was interrupted: {reason}");
@@ -116,6 +117,20 @@ impl From<ClientError> for Failure {
     }
 }
 
+/// What to do about a certificate that was not accepted; `reason` is what rustls says about it.
+fn trust_hint(reason: &str) -> &'static str {
+    if reason.contains("CaUsedAsEndEntity") {
+        "the certificate is that of an authority: create one with basicConstraints=CA:FALSE for the \
+         coordinator"
+    } else if reason.contains("Expired") {
+        "renew the coordinator's certificate, and restart the coordinator"
+    } else if reason.contains("not valid for name") {
+        "use a name of the certificate with --server, or add this one to it as subjectAltName"
+    } else {
+        TRUST
+    }
+}
+
 /// A list as JSON, up to `limit`.
 pub(super) async fn items<T: DeserializeOwned>(
     list: List<T>,
@@ -148,4 +163,21 @@ impl Items {
 
 fn not_valid(err: &serde_json::Error) -> String {
     format!("the response is not valid ({err}): is this a coordinator, and of this release?")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_about_a_certificate_fits_what_is_wrong_with_it() {
+        for (reason, part) in [
+            ("invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))", "CA:FALSE"),
+            ("invalid peer certificate: Expired", "renew"),
+            (r#"invalid peer certificate: certificate not valid for name "a""#, "subjectAltName"),
+            ("invalid peer certificate: UnknownIssuer", "--ca-cert"),
+        ] {
+            assert!(trust_hint(reason).contains(part), "{reason}");
+        }
+    }
 }

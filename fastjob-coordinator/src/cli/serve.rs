@@ -38,6 +38,8 @@ const INTERRUPTED: i32 = 130;
 /// How long the service manager waits for a coordinator that runs and cannot do all of its work, for
 /// example because the clock was set back or a part of the store cannot be read.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often the status that the service manager shows is compared with what `/readyz` says.
+const STATUS_EVERY: Duration = Duration::from_secs(2);
 
 #[derive(Args)]
 pub(super) struct Serve {
@@ -91,7 +93,7 @@ impl Serve {
         let options::Judged { config, .. } = options.judged(env, over, |_| Vec::new())?;
         let level =
             env.get("FASTJOB_LOG").or_else(|| env.get("RUST_LOG")).filter(|text| !text.is_empty());
-        self.log_format.start(level.as_deref().unwrap_or("info"))?;
+        self.log_format.start(level.as_deref().unwrap_or(LOG))?;
         if let Some(warning) = shows_password {
             tracing::warn!("{warning}");
         }
@@ -101,6 +103,9 @@ impl Serve {
         serve(config, &Notify::of(env)).await.map_err(|err| Error::from_chain(&*err))
     }
 }
+
+/// What is logged without FASTJOB_LOG. PostgreSQL notifies that tables exist already, at each start.
+const LOG: &str = "info,sqlx::postgres::notice=warn";
 
 /// Signals within this time of the first one count as the same: programs such as GNU `timeout` send
 /// one to the process and one to its group.
@@ -119,11 +124,22 @@ async fn serve(config: Config, notify: &Notify) -> Result<(), Box<dyn StdError>>
         let handle = coordinator.handle();
         let announced = async {
             if notify.is_wanted() {
-                if let Some(Err(why)) = handle.until_ready(PATIENCE).await {
-                    notify.not_ready(&why);
-                }
-                if handle.until_ready(Duration::MAX).await.is_some() {
-                    notify.ready();
+                let mut patience = PATIENCE;
+                let mut shown: Option<Result<(), String>> = None;
+                while let Some(state) = handle.until_ready(patience).await {
+                    // While it drains, that is the status.
+                    if stop.is_cancelled() {
+                        break;
+                    }
+                    if shown.as_ref() != Some(&state) {
+                        match &state {
+                            Ok(()) => notify.ready(),
+                            Err(why) => notify.not_ready(why),
+                        }
+                        shown = Some(state);
+                    }
+                    patience = Duration::ZERO;
+                    tokio::time::sleep(STATUS_EVERY).await;
                 }
             }
             std::future::pending().await

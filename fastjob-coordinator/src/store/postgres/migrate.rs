@@ -90,6 +90,8 @@ pub(super) async fn migrate(
             };
             open(format!("its schema could not be migrated: {err}{hint}"))
         })?;
+        let to = migrations.iter().map(|step| step.version).max();
+        tracing::info!(to, "changed the schema of the store");
     }
     lock.commit().await.map_err(refused)?;
     // The connection is no longer needed.

@@ -231,6 +231,9 @@ async fn migrate(path: &Path, writer: &mut SqliteConnection) -> Result<()> {
         }
         open(format!("its schema could not be migrated: {err}"))
     })?;
+    if let Some(from) = newest.filter(|found| *found < known) {
+        tracing::info!(from, to = known, "changed the schema of the store");
+    }
     let cluster = uuid::Uuid::new_v4().to_string();
     sqlx::query("insert into meta (key, value) values ('cluster', ?) on conflict do nothing")
         .bind(cluster)

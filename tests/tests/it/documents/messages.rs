@@ -7,12 +7,13 @@ use super::{prose, read, root};
 
 const PAGES: [&str; 2] = ["docs/troubleshooting.md", "docs/zh/troubleshooting.md"];
 /// What libraries, the database and the system say.
-const OF_OTHERS: [&str; 6] = [
+const OF_OTHERS: [&str; 7] = [
     "Connection refused",
     "certificate not valid for name",
     "database is locked",
     "database or disk is full",
     "does not exist",
+    "no pg_hba.conf entry",
     "password authentication failed",
 ];
 

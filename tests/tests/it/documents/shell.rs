@@ -11,13 +11,16 @@ use super::{
 };
 
 /// Programs of others that the documentation uses. Their arguments are not checked.
-const OTHERS: [&str; 18] = [
+const OTHERS: [&str; 24] = [
     "apt-get",
+    "cat",
     "cd",
     "chmod",
     "createdb",
+    "createuser",
     "docker",
     "export",
+    "find",
     "helm",
     "install",
     "kubectl",
@@ -25,10 +28,13 @@ const OTHERS: [&str; 18] = [
     "pg_basebackup",
     "pg_dump",
     "pg_restore",
+    "psql",
     "sha256sum",
     "sqlite3",
     "systemctl",
     "tar",
+    "umask",
+    "update-ca-certificates",
     "zcat",
 ];
 
