@@ -9,6 +9,7 @@ import {
   useQueryClient,
 } from '@tanstack/react-query'
 import { ApiError, call, callTagged, get, post, seg, session, type Tagged } from './client'
+import { PAGE } from './searchOn'
 import type * as T from './types'
 
 export const queryClient = new QueryClient({
@@ -24,7 +25,6 @@ export const queryClient = new QueryClient({
   },
 })
 
-const PAGE = 50
 /** The largest page that the coordinator answers. */
 const MOST = 500
 

@@ -9,7 +9,7 @@ export { Go, paths, RowLink, useGo, usePatchSearch, useService } from './Go'
 export { Icon, type IconName, Mark } from './Icon'
 export { Menu, type MenuEntry, RowMenu } from './Menu'
 export { Metric, Spark, sparkPath } from './Metric'
-export { Pager } from './Pager'
+export { NothingYet, Pager } from './Pager'
 export { type Peeked, PeekText, usePeek } from './Peek'
 export { ErrorCard, ProblemNote, problemWords } from './Problem'
 export {

@@ -1,5 +1,6 @@
 /** The alarms that were raised, newest first, with what became of each. */
 import { itemsOf, useAlarms, useChannels } from '../../api/queries'
+import { useSearchOn } from '../../api/searchOn'
 import type { AlarmView } from '../../api/types'
 import { useI18n } from '../../i18n'
 import { searchOf, type Token, tokensOf } from '../../lib/tokens'
@@ -9,6 +10,7 @@ import {
   Empty,
   ErrorCard,
   Go,
+  NothingYet,
   Pager,
   PeekText,
   paths,
@@ -34,8 +36,7 @@ export function PastAlarms({ job, channel, text }: Props) {
   const list = useAlarms({ ...(job && { job }), ...(channel && { channel }), ...(text && { text }) })
   const channels = useChannels()
   const rows = itemsOf(list.data)
-  // A page may end early, even without an alarm: the coordinator looks at some thousands for each.
-  const searchedTo = list.data?.pages[list.data.pages.length - 1]?.searched_to
+  const searched = useSearchOn(list, JSON.stringify({ job, channel, text }))
   const { peek, panel } = useAlarmPeek(rows)
   const kinds = t.alarms.kinds as Record<string, string>
   const tokens = tokensOf({ job, channel }, ['job', 'channel'])
@@ -122,7 +123,9 @@ export function PastAlarms({ job, channel, text }: Props) {
         <section className="sec">
           <ErrorCard error={list.error} retry={() => void list.refetch()} />
         </section>
-      ) : list.data && rows.length === 0 && list.hasNextPage ? null : list.data && rows.length === 0 ? (
+      ) : rows.length === 0 && searched.stopped ? (
+        <NothingYet search={searched} icon="bell" />
+      ) : list.data && rows.length === 0 && !list.hasNextPage ? (
         tokens.length > 0 || text ? (
           <Empty
             icon="bell"
@@ -142,16 +145,14 @@ export function PastAlarms({ job, channel, text }: Props) {
           rows={rows}
           rowKey={(one) => one.id}
           rowName={(one) => one.job}
-          loading={list.isPending}
+          loading={list.isPending || (rows.length === 0 && searched.searching)}
           onPeek={peek}
         />
       )}
       {panel}
-      {(rows.length > 0 || list.hasNextPage) && (
-        <Pager list={list} more={searchedTo && t.alarms.searchOn}>
-          {searchedTo
-            ? say(t.alarms.searching, { at: f.near(searchedTo), n: rows.length })
-            : say(t.alarms.count, { n: rows.length })}
+      {(rows.length > 0 || (list.hasNextPage && !searched.stopped)) && (
+        <Pager list={list} search={searched} n={rows.length}>
+          {say(t.alarms.count, { n: rows.length })}
         </Pager>
       )}
     </>

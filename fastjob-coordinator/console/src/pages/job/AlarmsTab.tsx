@@ -1,9 +1,10 @@
 /** Whom a job notifies, what it has notified of, and its silences. */
 import { Link } from '@tanstack/react-router'
 import { actions, itemsOf, useAction, useAlarms, useSilences } from '../../api/queries'
+import { useSearchOn } from '../../api/searchOn'
 import type { JobView } from '../../api/types'
 import { useI18n } from '../../i18n'
-import { Button, PeekText, ProblemNote, Section, Status, Time, toast } from '../../ui'
+import { Button, Pager, PeekText, ProblemNote, Section, Status, Time, toast } from '../../ui'
 import { useAlarmPeek } from '../alarms/peek'
 import { fullName } from '../task/shards'
 
@@ -16,6 +17,7 @@ export function AlarmsTab({ job }: { job: JobView }) {
   const words = t.job.alarms
   const name = fullName(job)
   const past = useAlarms({ job: name })
+  const searched = useSearchOn(past, name, { wanted: SHOWN })
   const silences = useSilences()
   const silence = useAction(actions.silence, 'alarms')
   const end = useAction(actions.unsilence, 'alarms')
@@ -73,7 +75,7 @@ export function AlarmsTab({ job }: { job: JobView }) {
         {past.error ? (
           <ProblemNote error={past.error} retry={() => void past.refetch()} />
         ) : alarms.length === 0 ? (
-          <p className="grey">{words.noPast}</p>
+          !past.isPending && !past.hasNextPage && <p className="grey">{words.noPast}</p>
         ) : (
           <ul className="outcomes alarms">
             {alarms.slice(0, SHOWN).map((alarm) => (
@@ -92,6 +94,9 @@ export function AlarmsTab({ job }: { job: JobView }) {
               </li>
             ))}
           </ul>
+        )}
+        {(searched.searching || searched.stopped) && (
+          <Pager list={past} search={searched} n={alarms.length} />
         )}
       </Section>
       {panel}
