@@ -3,6 +3,7 @@ import { itemsOf, useAlarms, useChannels } from '../../api/queries'
 import { useSearchOn } from '../../api/searchOn'
 import type { AlarmView } from '../../api/types'
 import { useI18n } from '../../i18n'
+import { messageIn } from '../../i18n/server'
 import { searchOf, type Token, tokensOf } from '../../lib/tokens'
 import {
   Button,
@@ -20,7 +21,7 @@ import {
   TokenSearch,
   usePatchSearch,
 } from '../../ui'
-import { useAlarmPeek } from './peek'
+import { alarmWords, useAlarmPeek } from './peek'
 
 interface Props {
   job: string | undefined
@@ -30,7 +31,8 @@ interface Props {
 }
 
 export function PastAlarms({ job, channel, text }: Props) {
-  const { t, f, say } = useI18n()
+  const i18n = useI18n()
+  const { t, f, say } = i18n
   const words = t.alarms.columns
   const patch = usePatchSearch()
   const list = useAlarms({ ...(job && { job }), ...(channel && { channel }), ...(text && { text }) })
@@ -93,8 +95,8 @@ export function PastAlarms({ job, channel, text }: Props) {
       cell: (one) => {
         const text =
           one.state === 'given_up' && one.last_error
-            ? one.last_error
-            : one.message || one.reason || (kinds[one.kind] ?? one.kind)
+            ? messageIn(one.last_error, i18n).text
+            : alarmWords(one, i18n).text || (kinds[one.kind] ?? one.kind)
         return <PeekText text={text} quiet={one.state !== 'given_up'} onPeek={() => peek(one)} />
       },
     },

@@ -5,7 +5,7 @@ import { useSearchOn } from '../../api/searchOn'
 import type { JobView } from '../../api/types'
 import { useI18n } from '../../i18n'
 import { Button, Pager, PeekText, ProblemNote, Section, Status, Time, toast } from '../../ui'
-import { useAlarmPeek } from '../alarms/peek'
+import { alarmWords, useAlarmPeek } from '../alarms/peek'
 import { fullName } from '../task/shards'
 
 /** Alarms on this tab; the page of alarms has all. */
@@ -13,7 +13,8 @@ const SHOWN = 20
 const SPANS = ['1h', '2h', '8h', '24h', '7d']
 
 export function AlarmsTab({ job }: { job: JobView }) {
-  const { t, f, say } = useI18n()
+  const i18n = useI18n()
+  const { t, f, say } = i18n
   const words = t.job.alarms
   const name = fullName(job)
   const past = useAlarms({ job: name })
@@ -81,7 +82,7 @@ export function AlarmsTab({ job }: { job: JobView }) {
             {alarms.slice(0, SHOWN).map((alarm) => (
               <li key={alarm.id}>
                 <Status state={alarm.state} />
-                <PeekText text={alarm.reason || alarm.message} onPeek={() => peek(alarm)} focusable />
+                <PeekText text={alarmWords(alarm, i18n).text} onPeek={() => peek(alarm)} focusable />
                 <span className="grey">{alarm.channel}</span>
                 <span className="grey num">
                   {alarm.task !== null && (
