@@ -247,7 +247,7 @@ export function rememberJob(client: QueryClient, job: T.JobView): void {
 
 /** Everything that a change of a noun may alter on a page. */
 export const affected: Record<string, string[]> = {
-  jobs: ['jobs', 'job', 'palette', 'overview', 'schedule', 'services', 'handlers'],
+  jobs: ['jobs', 'job', 'find', 'overview', 'schedule', 'services', 'handlers'],
   tasks: ['tasks', 'overview', 'jobs', 'job'],
   executors: ['executors', 'executor', 'overview', 'services', 'handlers'],
   alarms: ['alarms', 'silences', 'overview'],

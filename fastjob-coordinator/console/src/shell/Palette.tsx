@@ -1,13 +1,13 @@
 import { Modal } from '@mantine/core'
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useMemo, useState } from 'react'
+import { CHOICES, useFindJobs } from '../api/findJobs'
+import { filterOf, score, textOfJob, wordsOf } from '../api/jobWords'
 import { useExecutors, useServices } from '../api/queries'
 import type { SearchOn } from '../api/searchOn'
 import type { ExecutorView } from '../api/types'
 import { useI18n } from '../i18n'
 import { Button, Icon, type IconName, paths, Status, StatusIcon, useGo } from '../ui'
 import { useReturnFocus } from '../ui/focus'
-import { filterOf, score, textOfJob, wordsOf } from './jobWords'
-import { SHOWN, usePaletteJobs } from './paletteJobs'
 import { places, settingsPlace } from './places'
 import { nextLanguage, nextTheme } from './Top'
 
@@ -33,7 +33,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
   /** The chosen entry; null for the first one. Entries that are found later do not move it. */
   const [active, setActive] = useState<string | null>(null)
   const wanted = text.trim().toLowerCase()
-  const { jobs, more, search } = usePaletteJobs(text)
+  const { jobs, more, search } = useFindJobs(text, { ends: 1 })
   const executors = useExecutors()
   const serviceViews = useServices().data?.items
   const services = useMemo(() => serviceViews?.map((one) => one.service) ?? [], [serviceViews])
@@ -59,7 +59,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
         run: to(paths.task(task)),
       })
     }
-    const found = wanted === '' ? [] : best(jobs, textOfJob, SHOWN)
+    const found = wanted === '' ? [] : best(jobs, textOfJob, CHOICES)
     for (const job of found) {
       const end = job.activity?.ends[0]
       const state = job.activity?.running ? 'running' : end?.state

@@ -1,8 +1,9 @@
 /** The list of tasks: the address holds the whole view, filters apply at once. */
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
+import { useFindJobs } from '../../api/findJobs'
 import { live, useHold, useLivePart } from '../../api/live'
-import { itemsOf, useExecutors, useJob, useJobs, useServices, useTasks } from '../../api/queries'
+import { itemsOf, useExecutors, useJob, useServices, useTasks } from '../../api/queries'
 import { useSearchOn } from '../../api/searchOn'
 import type { TaskView } from '../../api/types'
 import { useI18n } from '../../i18n'
@@ -322,15 +323,16 @@ function NoTasks({
 function useTokenKeys() {
   const { t } = useI18n()
   const hints = t.tasks.tokens
-  const jobs = useJobs({ limit: 200 })
+  const [part, setPart] = useState<string | null>(null)
+  const { jobs } = useFindJobs(part)
   const executors = useExecutors()
   const services = useServices()
   const starts = (values: readonly string[]) => (text: string) =>
     values.filter((one) => one.toLowerCase().includes(text.toLowerCase()))
-  const jobNames = itemsOf(jobs.data).map((job) => `${job.service}.${job.name}`)
+  const jobNames = jobs.map((job) => `${job.service}.${job.name}`)
   return [
     { key: 'state', hint: hints.state, values: starts(STATES) },
-    { key: 'job', hint: hints.job, values: starts(jobNames) },
+    { key: 'job', hint: hints.job, values: starts(jobNames), ask: setPart },
     {
       key: 'executor',
       hint: hints.executor,

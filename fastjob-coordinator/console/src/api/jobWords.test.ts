@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { JobView } from '../api/types'
 import { choicesOf, filterOf, mayBeName, score, textOfJob, wordsOf } from './jobWords'
+import type { JobView } from './types'
 
-describe('what the palette asks the coordinator for', () => {
+describe('what the coordinator is asked for', () => {
   const services = ['mail', 'mail.eu', 'billing']
   it('is one text, the longest word', () => {
     expect(filterOf('daily invoice', services)).toEqual({ text: 'invoice' })
@@ -27,7 +27,7 @@ describe('what the palette asks the coordinator for', () => {
   })
 })
 
-describe('a job in the palette', () => {
+describe('a job', () => {
   const job = { name: 'invoice-run', service: 'billing', handler: 'pdf' } as JobView
   it('is found by words in any order, and by its name with its service', () => {
     const scored = (text: string) => score(textOfJob(job), wordsOf(text))

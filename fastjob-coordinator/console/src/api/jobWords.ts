@@ -1,5 +1,5 @@
-/** How words find a job in the palette. */
-import type { JobView } from '../api/types'
+/** How words find a job. */
+import type { JobView } from './types'
 
 /** Whether all words are found, in any order. Better the more of them begin the name. */
 export function score(text: string, words: readonly string[]): number {
@@ -13,7 +13,7 @@ export function score(text: string, words: readonly string[]): number {
   return sum
 }
 
-/** What the words of the palette are compared with. */
+/** What words are compared with. */
 export const textOfJob = ({ name, service = 'default', description = '', handler = '' }: JobView): string =>
   `${name} ${service}.${name} ${description} ${handler}`
 
