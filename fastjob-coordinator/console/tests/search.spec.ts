@@ -83,7 +83,10 @@ test('the palette finds a job that is late in the order, by words and at once by
   await page.route(/\/api\/v1\/jobs\/[^?]+/, (route) =>
     route.request().url().includes('/jobs/zebra.late-in-the-order?')
       ? route.fulfill({ json: job })
-      : route.fulfill({ status: 404, json: { type: 'urn:fastjob:problem:not-found', title: '', detail: '' } }),
+      : route.fulfill({
+          status: 404,
+          json: { type: 'urn:fastjob:problem:not-found', title: '', detail: '' },
+        }),
   )
   await open(page, '/cluster')
   await settled(page)

@@ -250,7 +250,13 @@ export function Palette({ onClose }: { onClose: () => void }) {
           })}
           {entries.length === 0 && <p className="pal-none">{say(t.palette.none, { text: text.trim() })}</p>}
         </div>
-        {wanted !== '' && <Searched search={search} />}
+        {wanted !== '' && (
+          <Searched
+            search={search}
+            none={entries.length === 1 && entries[0]?.id === 'search-jobs'}
+            text={text.trim()}
+          />
+        )}
         <div className="pal-f hide-s" aria-hidden="true">
           <span>
             <kbd>↑</kbd> <kbd>↓</kbd> {t.palette.move}
@@ -268,10 +274,12 @@ export function Palette({ onClose }: { onClose: () => void }) {
 }
 
 /** How far the search of all jobs has come. */
-function Searched({ search }: { search: SearchOn }) {
+function Searched({ search, none, text }: { search: SearchOn; none: boolean; text: string }) {
   const { t, say } = useI18n()
   const at = search.reached.job
-  if (!search.searching && !search.stopped) return null
+  if (!search.searching && !search.stopped) {
+    return none && <p className="pal-s">{say(t.palette.none, { text })}</p>
+  }
   const words = search.stopped
     ? at === undefined
       ? t.pager.none

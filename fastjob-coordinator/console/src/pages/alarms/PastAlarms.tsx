@@ -148,6 +148,7 @@ export function PastAlarms({ job, channel, text }: Props) {
           rowKey={(one) => one.id}
           rowName={(one) => one.job}
           loading={list.isPending || (rows.length === 0 && searched.searching)}
+          skeletons={searched.searching ? 4 : 8}
           onPeek={peek}
         />
       )}

@@ -34,6 +34,8 @@ import { removeView, saveView, useSavedViews } from './views'
 
 const route = getRouteApi('/jobs')
 const LISTS = ['label']
+/** Rows that stand for those that are searched: how far the search is stays in view below them. */
+const FEW = 4
 const ACTIONS: JobsAction[] = ['enable', 'disable', 'start', 'delete']
 
 export default function JobsPage() {
@@ -150,7 +152,7 @@ export default function JobsPage() {
           rowName={(job) => job.name}
           selection={selection}
           loading={list.isPending || (drawn.length === 0 && (rows.length > 0 || searched.searching))}
-          skeletons={12}
+          skeletons={searched.searching ? FEW : 12}
         />
       )}
       {(rows.length > 0 || (list.hasNextPage && !searched.stopped)) && (

@@ -219,7 +219,7 @@ export default function TasksPage() {
             selection={selection}
             onPeek={peek}
             loading={list.isPending || (rows.length === 0 && searched.searching)}
-            skeletons={14}
+            skeletons={searched.searching ? 4 : 14}
             group={(task, before) => {
               if (own.order === 'run_time') return null
               const day = f.day(task.created_at)
