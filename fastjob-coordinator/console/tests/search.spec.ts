@@ -22,13 +22,15 @@ const job = {
 interface Stub {
   /** The cursors of the pages that were requested with this text. */
   asked: string[]
+  /** How many pages are empty before the one with the job. */
+  empty: number
   /** Answers wait for it. */
   gate: Promise<void>
 }
 
 /** Answers a search for `text` with so many empty pages, then with the job. */
 async function stub(page: Page, text: string, empty: number): Promise<Stub> {
-  const state: Stub = { asked: [], gate: Promise.resolve() }
+  const state: Stub = { asked: [], empty, gate: Promise.resolve() }
   const answer = async (route: Route) => {
     const query = new URL(route.request().url()).searchParams
     if (query.get('text') !== text) {
@@ -39,7 +41,7 @@ async function stub(page: Page, text: string, empty: number): Promise<Stub> {
     const at = state.asked.length
     if (at > 1) await state.gate
     const json =
-      at <= empty ? { items: [], next_cursor: `mail/job-${at}` } : { items: [job], next_cursor: null }
+      at <= state.empty ? { items: [], next_cursor: `mail/job-${at}` } : { items: [job], next_cursor: null }
     // The browser may have aborted it.
     await route.fulfill({ json }).catch(() => {})
   }
@@ -51,24 +53,27 @@ test('a search of jobs continues behind empty pages, says how far it is, and sho
   page,
 }) => {
   const search = await stub(page, 'late', 3)
-  let open_gate = () => {}
+  let openGate = () => {}
   search.gate = new Promise((resolve) => {
-    open_gate = resolve
+    openGate = resolve
   })
   await open(page, '/jobs?text=late')
   await expect(page.getByText('Searching, as far as mail.job-1: 0 found')).toBeVisible()
-  open_gate()
+  openGate()
   await expect(page.getByRole('link', { name: 'late-in-the-order' })).toBeVisible()
   await expect(page.getByText('Searching')).toHaveCount(0)
   expect(search.asked).toEqual(['', 'mail/job-1', 'mail/job-2', 'mail/job-3'])
 })
 
 test('a search of jobs stops at its bound, says so, and goes on by a click', async ({ page }) => {
-  const search = await stub(page, 'late', 25)
+  const search = await stub(page, 'late', 1_000)
   await open(page, '/jobs?text=late')
   await expect(page.getByText('Nothing found so far')).toBeVisible()
-  await expect(page.getByText('Searched as far as mail.job-21: 0 found so far')).toBeVisible()
-  expect(search.asked.length).toBe(21)
+  // On a busy machine, its time ends before its number of requests.
+  const last = search.asked.length
+  expect(last).toBeLessThanOrEqual(21)
+  await expect(page.getByText(`Searched as far as mail.job-${last}: 0 found so far`)).toBeVisible()
+  search.empty = last
   await page.getByRole('button', { name: 'Search on' }).click()
   await expect(page.getByRole('link', { name: 'late-in-the-order' })).toBeVisible()
 })
