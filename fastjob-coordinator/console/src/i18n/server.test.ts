@@ -17,7 +17,7 @@ describe('messages of the coordinator', () => {
 
   it('about tasks are recognized, too, each as itself', () => {
     const values = {
-      ...{ a: 'x-1', b: 'y-2', n: '3', m: '4', for: '1m30s', of: '2s', state: 'failed' },
+      ...{ a: 'x-1', b: 'y-2', n: '3', m: '4', for: '1m 30s', of: '250ms 5µs', state: 'failed' },
       ...{ at: '2026-11-30T05:00:00Z', to: '2026-11-30T06:00:00Z', why: 'its turn', also: 'missed' },
     }
     for (const text of Object.values(en.reasons) as string[]) {
@@ -35,9 +35,9 @@ describe('messages of the coordinator', () => {
       f: { near: (at: string | number | Date) => `<${String(at)}>` },
     })
     const missing = 'no executor of `mail` with handler `send` is connected'
-    expect(messageIn(`waiting: ${missing}; it fails in 30s`, i18n('zh'))).toEqual({
-      text: '服务 mail 没有在线的执行器提供处理器 send；30s 后失败',
-      original: `waiting: ${missing}; it fails in 30s`,
+    expect(messageIn(`waiting: ${missing}; it fails in 4m 30s`, i18n('zh'))).toEqual({
+      text: '服务 mail 没有在线的执行器提供处理器 send；4m 30s 后失败',
+      original: `waiting: ${missing}; it fails in 4m 30s`,
     })
     expect(messageIn('its time: 2026-11-30T05:00:00Z', i18n('zh')).text).toBe(
       '触发时间 <2026-11-30T05:00:00Z>',

@@ -48,12 +48,14 @@ const PATTERNS: Record<Says, string> = {
 
 type Reason = keyof Dictionary['reasons']
 
+/** A duration: `1h 30m`. */
+const SPAN = '(\\d[^\\s;,:]*(?: \\d[^\\s;,:]*)*)'
 /** What stands in the places of `t.reasons`, by their names; any text in the others. */
 const PLACES: Record<string, string> = {
   n: '(\\d+)',
   m: '(\\d+)',
-  for: '(\\S+)',
-  of: '(\\S+)',
+  for: SPAN,
+  of: SPAN,
   at: '(\\S+)',
   to: '(\\S+)',
   state: '(\\w+)',

@@ -71,6 +71,9 @@ export const reasons = {
     'its executor lost contact with the coordinator, and no other attempt of the job may run at the same time; it was aborted',
   tookLonger: 'ran longer than {for}',
   askedToStop: 'was asked to stop',
+  panicked: 'panicked: {a}',
+  noParam:
+    'handler `{a}`: the task has no param, the handler needs one: start it with a param, or set one in its job',
   itsJobDeleted: 'its job was deleted',
   itsJobChanged: 'its job was changed before it was sent',
   replacedBy: 'replaced by task {n}',

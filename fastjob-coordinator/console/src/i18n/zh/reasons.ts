@@ -60,6 +60,8 @@ export const reasons: Words<typeof en> = {
   lostContactAborted: '执行器与调度中心失去联系，而该任务不允许同时有另一次尝试运行，因此被中止',
   tookLonger: '运行超过 {for}',
   askedToStop: '已请求终止',
+  panicked: '发生 panic：{a}',
+  noParam: '处理器 {a} 需要参数，而该调度记录没有：请带参数执行，或在任务中设置参数',
   itsJobDeleted: '任务已被删除',
   itsJobChanged: '任务在其发送前被修改',
   replacedBy: '被调度记录 {n} 覆盖',
