@@ -100,7 +100,10 @@ function flush() {
     predicate: (query) => {
       if (!words.has(String(query.queryKey[0])) || !mayDiffer(query, nouns)) return false
       const { pages } = (query.state.data ?? {}) as { pages?: Page<unknown>[] }
-      const again = pages ? mayReadAgain(pages, query.state.dataUpdatedAt, Date.now()) : true
+      const { dataUpdatedAt: readAt, fetchStatus, fetchMeta } = query.state
+      const isFetching = fetchStatus !== 'idle'
+      const isFetchingMore = isFetching && fetchMeta?.fetchMore !== undefined
+      const again = pages ? mayReadAgain(pages, { readAt, isFetching, isFetchingMore }, Date.now()) : true
       if (again === 'later' && query.isActive()) searchAgain(nouns)
       return again === true
     },

@@ -186,9 +186,20 @@ describe('the rules of a search', () => {
 
   it('read a list again that was searched far, but seldom, and none whose user has loaded more', () => {
     const far = [page([], 'a/b'), page([1], null)]
-    expect(mayReadAgain([page([1], 'a/b')], 0, 1)).toBe(true)
-    expect(mayReadAgain(far, 0, 1_000)).toBe('later')
-    expect(mayReadAgain(far, 0, 60_000)).toBe(true)
-    expect(mayReadAgain([page(many(50), 'a/b'), page([1], null)], 0, 60_000)).toBe(false)
+    const idle = { readAt: 0, isFetching: false, isFetchingMore: false }
+    expect(mayReadAgain([page([1], 'a/b')], idle, 1)).toBe(true)
+    expect(mayReadAgain(far, idle, 1_000)).toBe('later')
+    expect(mayReadAgain(far, idle, 60_000)).toBe(true)
+    expect(mayReadAgain([page(many(50), 'a/b'), page([1], null)], idle, 60_000)).toBe(false)
+  })
+
+  it('let a search that is in progress finish', () => {
+    const fetching = { readAt: 0, isFetching: true, isFetchingMore: false }
+    const more = { ...fetching, isFetchingMore: true }
+    expect(mayReadAgain([page([], 'a/b')], fetching, 1)).toBe('later')
+    expect(mayReadAgain([page([], 'a/b')], more, 1)).toBe('later')
+    expect(mayReadAgain([page(many(50), 'a/b')], more, 1)).toBe('later')
+    expect(mayReadAgain([page(many(50), 'a/b')], fetching, 1)).toBe(true)
+    expect(mayReadAgain([page([1], null)], fetching, 1)).toBe(true)
   })
 })

@@ -42,13 +42,24 @@ export function reachedOf(page: Page<unknown> | undefined): { at?: string; job?:
   return found ? { job: `${found[1]}.${found[2]}` } : {}
 }
 
+interface Reading {
+  /** When the last answer arrived. */
+  readAt: number
+  /** A request is in progress. */
+  isFetching: boolean
+  /** It is for the next page. */
+  isFetchingMore: boolean
+}
+
 /** Whether a list may be read again after a change. One whose user has loaded more keeps its place. One that has
- * searched far for few rows is read again at a pace. */
+ * searched far for few rows is read again at a pace. To read one again aborts its request in progress: frequent changes
+ * would keep a search at its first page. */
 export function mayReadAgain(
   pages: readonly Page<unknown>[],
-  readAt: number,
+  { readAt, isFetching, isFetchingMore }: Reading,
   now: number,
 ): boolean | 'later' {
+  if (isFetchingMore || (isFetching && endedEarly(pages[pages.length - 1], PAGE))) return 'later'
   if (pages.length <= 1) return true
   const items = pages.reduce((sum, page) => sum + (page.items?.length ?? 0), 0)
   if (items > PAGE) return false
