@@ -17,7 +17,7 @@ describe('messages of the coordinator', () => {
 
   it('about tasks are recognized, too, each as itself', () => {
     const values = {
-      ...{ a: 'x-1', b: 'y-2', n: '3', m: '4', for: '1m 30s', of: '250ms 5µs', state: 'failed' },
+      ...{ a: 'x-1', b: 'y-2', n: '3', m: '4', k: '2', for: '1m 30s', of: '250ms 5µs', state: 'failed' },
       ...{ at: '2026-11-30T05:00:00Z', to: '2026-11-30T06:00:00Z', why: 'its turn', also: 'missed' },
     }
     for (const text of Object.values(en.reasons) as string[]) {

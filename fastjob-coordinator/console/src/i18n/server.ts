@@ -54,6 +54,7 @@ const SPAN = '(\\d[^\\s;,:]*(?: \\d[^\\s;,:]*)*)'
 const PLACES: Record<string, string> = {
   n: '(\\d+)',
   m: '(\\d+)',
+  k: '(\\d+)',
   for: SPAN,
   of: SPAN,
   at: '(\\S+)',

@@ -1,6 +1,6 @@
 /**
  * Messages of the coordinator and of executors about tasks: what they wait for, why they ended, what needs attention.
- * English is what they write. The places say what is found there: `{n}` and `{m}` numbers, `{for}` and `{of}` durations,
+ * English is what they write. The places say what is found there: `{n}`, `{m}` and `{k}` numbers, `{for}` and `{of}` durations,
  * `{at}` and `{to}` instants, `{why}` and `{also}` messages of their own, `{state}` a state, `{a}` and `{b}` any text. See `i18n/server.ts`.
  */
 export const reasons = {
@@ -84,6 +84,10 @@ export const reasons = {
   busy: 'another task of the job was running',
   queueFull: '{n} attempts of the job were waiting already, no more may (block.max_waiting)',
   shardFailed: 'a shard failed',
+  oneShardWhy: 'shard {n} of {m} failed: {why}',
+  oneShard: 'shard {n} of {m} failed',
+  someShardsWhy: '{n} of {m} shards failed, shard {k} first: {why}',
+  someShards: '{n} of {m} shards failed, shard {k} first',
 
   // What was not started.
   standsFor: 'stands for {n} missed fires',

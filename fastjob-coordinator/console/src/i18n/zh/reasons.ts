@@ -72,6 +72,10 @@ export const reasons: Words<typeof en> = {
   busy: '该任务的另一条调度记录正在运行',
   queueFull: '该任务已有 {n} 个在等待，达到上限（block.max_waiting）',
   shardFailed: '有分片失败',
+  oneShardWhy: '分片 {n}（共 {m} 个）失败：{why}',
+  oneShard: '分片 {n}（共 {m} 个）失败',
+  someShardsWhy: '{m} 个分片中有 {n} 个失败，分片 {k} 最先：{why}',
+  someShards: '{m} 个分片中有 {n} 个失败，分片 {k} 最先',
 
   standsFor: '代表错过的 {n} 次触发',
   missedOne: '错过并跳过 1 次触发',
