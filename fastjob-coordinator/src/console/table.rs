@@ -18,6 +18,7 @@ pub(super) const FILES: &[(&str, &[u8])] = &[
     ("boot.js", include_bytes!("../../console/dist/boot.js")),
     ("executors.js", include_bytes!("../../console/dist/executors.js")),
     ("favicon.svg", include_bytes!("../../console/dist/favicon.svg")),
+    ("findJobs.js", include_bytes!("../../console/dist/findJobs.js")),
     ("index.html", include_bytes!("../../console/dist/index.html")),
     ("index.js", include_bytes!("../../console/dist/index.js")),
     ("inter.woff2", include_bytes!("../../console/dist/inter.woff2")),

@@ -9,8 +9,9 @@ import { useEffect, useId } from 'react'
 import { createStore, useStore, useStorePart } from '../lib/store'
 import { apiUrl } from './client'
 import { affected, mayDiffer, queryClient } from './queries'
+import { mayReadAgain } from './searchOn'
 import { readEvents, StreamRejected } from './sse'
-import type { ChangedEvent, CountsEvent, TaskView } from './types'
+import type { ChangedEvent, CountsEvent, Page, TaskView } from './types'
 
 export type LiveMode = 'connecting' | 'live' | 'polling' | 'reconnecting'
 export interface LiveState {
@@ -47,6 +48,8 @@ const THROTTLE = 2_000
 /** What the coordinator computes for all callers together: an answer is a little more than 2 s old. */
 const COMPUTED = ['overview', 'services']
 const COMPUTED_AGE = 3_000
+/** When to look again at lists that were searched far. */
+const LATER = 15_000
 const tab = Math.random().toString(36).slice(2)
 // Locks exist only over HTTPS and on this machine. Elsewhere each tab reads its own stream, and shares nothing.
 const channel =
@@ -60,6 +63,7 @@ let connection: AbortController | null = null
 let flushTimer: ReturnType<typeof setTimeout> | undefined
 let computedTimer: ReturnType<typeof setTimeout> | undefined
 let lastFlush = 0
+const laterNouns = new Set<string>()
 
 function setMode(mode: LiveMode) {
   const now = live.get()
@@ -95,11 +99,27 @@ function flush() {
   void queryClient.invalidateQueries({
     predicate: (query) => {
       if (!words.has(String(query.queryKey[0])) || !mayDiffer(query, nouns)) return false
-      // A list of which several pages are loaded keeps its place; its page shows a pill instead.
-      const data = query.state.data as { pages?: unknown[] } | undefined
-      return (data?.pages?.length ?? 1) <= 1
+      const { pages } = (query.state.data ?? {}) as { pages?: Page<unknown>[] }
+      const { dataUpdatedAt: readAt, fetchStatus, fetchMeta } = query.state
+      const isFetching = fetchStatus !== 'idle'
+      const isFetchingMore = isFetching && fetchMeta?.fetchMore !== undefined
+      const again = pages ? mayReadAgain(pages, { readAt, isFetching, isFetchingMore }, Date.now()) : true
+      if (again === 'later' && query.isActive()) searchAgain(nouns)
+      return again === true
     },
   })
+}
+
+/** Repeats a change for lists that were searched far: not for each change, but not without the last one either. */
+function searchAgain(nouns: string[]) {
+  if (laterNouns.size === 0) {
+    setTimeout(() => {
+      const later = [...laterNouns]
+      laterNouns.clear()
+      changed(later)
+    }, LATER)
+  }
+  for (const noun of nouns) laterNouns.add(noun)
 }
 
 function receive(event: string, data: string) {

@@ -9,6 +9,7 @@ import {
   useQueryClient,
 } from '@tanstack/react-query'
 import { ApiError, call, callTagged, get, post, seg, session, type Tagged } from './client'
+import { PAGE } from './searchOn'
 import type * as T from './types'
 
 export const queryClient = new QueryClient({
@@ -24,7 +25,6 @@ export const queryClient = new QueryClient({
   },
 })
 
-const PAGE = 50
 /** The largest page that the coordinator answers. */
 const MOST = 500
 
@@ -247,7 +247,7 @@ export function rememberJob(client: QueryClient, job: T.JobView): void {
 
 /** Everything that a change of a noun may alter on a page. */
 export const affected: Record<string, string[]> = {
-  jobs: ['jobs', 'job', 'palette', 'overview', 'schedule', 'services', 'handlers'],
+  jobs: ['jobs', 'job', 'find', 'overview', 'schedule', 'services', 'handlers'],
   tasks: ['tasks', 'overview', 'jobs', 'job'],
   executors: ['executors', 'executor', 'overview', 'services', 'handlers'],
   alarms: ['alarms', 'silences', 'overview'],

@@ -1,11 +1,12 @@
 import { Modal } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useMemo, useState } from 'react'
-import { get } from '../api/client'
-import { useExecutors } from '../api/queries'
-import type { ExecutorView, JobView, Page } from '../api/types'
+import { CHOICES, useFindJobs } from '../api/findJobs'
+import { filterOf, score, textOfJob, wordsOf } from '../api/jobWords'
+import { useExecutors, useServices } from '../api/queries'
+import type { SearchOn } from '../api/searchOn'
+import type { ExecutorView } from '../api/types'
 import { useI18n } from '../i18n'
-import { Icon, type IconName, paths, Status, StatusIcon, useGo } from '../ui'
+import { Button, Icon, type IconName, paths, Status, StatusIcon, useGo } from '../ui'
 import { useReturnFocus } from '../ui/focus'
 import { places, settingsPlace } from './places'
 import { nextLanguage, nextTheme } from './Top'
@@ -21,37 +22,6 @@ interface Entry {
 
 const icon = (name: IconName) => <Icon name={name} />
 
-/** Whether all words are found, in any order. Better the more of them begin the name. */
-function score(text: string, words: readonly string[]): number {
-  const where = text.toLowerCase()
-  let sum = 0
-  for (const word of words) {
-    const at = where.indexOf(word)
-    if (at < 0) return -1
-    sum += at === 0 ? 3 : /[\W_]/.test(where[at - 1] ?? '') ? 2 : 1
-  }
-  return sum
-}
-
-function useJobsForPalette(text: string) {
-  const all = useQuery({
-    queryKey: ['palette', 'jobs'],
-    queryFn: ({ signal }) => get<Page<JobView>>('/jobs', { limit: 500, ends: 1 }, signal),
-    staleTime: 30_000,
-  })
-  // More than 500 jobs: the coordinator searches.
-  const found = useQuery({
-    queryKey: ['palette', 'jobs', text],
-    queryFn: ({ signal }) => get<Page<JobView>>('/jobs', { limit: 20, ends: 1, text }, signal),
-    enabled: Boolean(all.data?.next_cursor) && text.length > 1,
-    retry: false,
-  })
-  return useMemo(() => {
-    const jobs = [...(all.data?.items ?? []), ...(found.data?.items ?? [])]
-    return [...new Map(jobs.map((job) => [job.id, job])).values()]
-  }, [all.data, found.data])
-}
-
 /** Finds jobs, tasks by number, executors, actions and pages, in both languages. Things first, then what can be
  * done with the chosen one, then places. */
 export function Palette({ onClose }: { onClose: () => void }) {
@@ -60,13 +30,16 @@ export function Palette({ onClose }: { onClose: () => void }) {
   const go = useGo()
   const id = useId()
   const [text, setText] = useState('')
-  const [active, setActive] = useState(0)
+  /** The chosen entry; null for the first one. Entries that are found later do not move it. */
+  const [active, setActive] = useState<string | null>(null)
   const wanted = text.trim().toLowerCase()
-  const jobs = useJobsForPalette(wanted)
+  const { jobs, more, search } = useFindJobs(text, { ends: 1 })
   const executors = useExecutors()
+  const serviceViews = useServices().data?.items
+  const services = useMemo(() => serviceViews?.map((one) => one.service) ?? [], [serviceViews])
 
   const entries = useMemo(() => {
-    const words = wanted.split(/\s+/).filter(Boolean)
+    const words = wordsOf(wanted)
     const best = <T,>(list: readonly T[], textOf: (one: T) => string, most: number) =>
       list
         .map((one) => ({ one, score: score(textOf(one), words) }))
@@ -86,14 +59,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
         run: to(paths.task(task)),
       })
     }
-    const found =
-      wanted === ''
-        ? []
-        : best(
-            jobs,
-            (job: JobView) => `${job.name} ${job.service} ${job.description ?? ''} ${job.handler ?? ''}`,
-            6,
-          )
+    const found = wanted === '' ? [] : best(jobs, textOfJob, CHOICES)
     for (const job of found) {
       const end = job.activity?.ends[0]
       const state = job.activity?.running ? 'running' : end?.state
@@ -108,6 +74,16 @@ export function Palette({ onClose }: { onClose: () => void }) {
         ),
         end: state ? <Status state={state} still /> : job.next_fire_at ? f.near(job.next_fire_at) : null,
         run: to(paths.job(job.name, job.service)),
+      })
+    }
+    if (more && wanted.length > 1) {
+      const query = new URLSearchParams(filterOf(text.trim(), services))
+      list.push({
+        id: 'search-jobs',
+        group: t.palette.jobs,
+        icon: icon('search'),
+        name: say(t.palette.searchJobs, { text: text.trim() }),
+        run: to(`/jobs?${query}`),
       })
     }
     const hosts =
@@ -190,11 +166,14 @@ export function Palette({ onClose }: { onClose: () => void }) {
       list.push({ id: one.id, group: t.palette.pages, icon: icon(one.icon), name: one.name, run: one.run })
     }
     return list
-  }, [wanted, jobs, executors.data, t, f, say, go])
+  }, [wanted, text, jobs, more, services, executors.data, t, f, say, go])
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: another text begins at the first entry.
-  useEffect(() => setActive(0), [wanted])
-  const index = Math.min(active, entries.length - 1)
+  useEffect(() => setActive(null), [wanted])
+  const index = Math.max(
+    0,
+    entries.findIndex((entry) => entry.id === active),
+  )
   const choose = (entry: Entry | undefined) => {
     if (!entry) return
     onClose()
@@ -204,7 +183,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
     if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
       event.preventDefault()
       const by = event.key === 'ArrowDown' ? 1 : -1
-      if (entries.length > 0) setActive((index + by + entries.length) % entries.length)
+      setActive(entries[(index + by + entries.length) % entries.length]?.id ?? null)
     } else if (event.key === 'Enter') {
       event.preventDefault()
       choose(entries[index])
@@ -259,7 +238,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
                   role="option"
                   tabIndex={-1}
                   aria-selected={at === index}
-                  onPointerMove={() => setActive(at)}
+                  onPointerMove={() => setActive(entry.id)}
                   onClick={() => choose(entry)}
                 >
                   {entry.icon}
@@ -271,6 +250,13 @@ export function Palette({ onClose }: { onClose: () => void }) {
           })}
           {entries.length === 0 && <p className="pal-none">{say(t.palette.none, { text: text.trim() })}</p>}
         </div>
+        {wanted !== '' && (
+          <Searched
+            search={search}
+            none={entries.length === 1 && entries[0]?.id === 'search-jobs'}
+            text={text.trim()}
+          />
+        )}
         <div className="pal-f hide-s" aria-hidden="true">
           <span>
             <kbd>↑</kbd> <kbd>↓</kbd> {t.palette.move}
@@ -284,5 +270,36 @@ export function Palette({ onClose }: { onClose: () => void }) {
         </div>
       </Modal.Content>
     </Modal.Root>
+  )
+}
+
+/** How far the search of all jobs has come. */
+function Searched({ search, none, text }: { search: SearchOn; none: boolean; text: string }) {
+  const { t, say } = useI18n()
+  const at = search.reached.job
+  if (!search.searching && !search.stopped) {
+    return none && <p className="pal-s">{say(t.palette.none, { text })}</p>
+  }
+  const words = search.stopped
+    ? at === undefined
+      ? t.pager.none
+      : say(t.palette.searchedTo, { at })
+    : at === undefined
+      ? t.palette.searching
+      : say(t.palette.searchingTo, { at })
+  return (
+    <p className="pal-s">
+      {search.searching && (
+        <span className="st">
+          <Icon name="s-run" className="run spin" />
+        </span>
+      )}
+      <span className="cut">{words}</span>
+      {search.stopped && (
+        <Button small look="bare" onClick={search.goOn}>
+          {t.pager.on}
+        </Button>
+      )}
+    </p>
   )
 }

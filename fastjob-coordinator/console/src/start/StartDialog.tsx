@@ -5,7 +5,7 @@ import type { JobView, Json, TaskView } from '../api/types'
 import { useI18n } from '../i18n'
 import { jsonError, looksLikeJson, pretty } from '../pages/editor/model/json'
 import { paramText } from '../pages/editor/model/read'
-import { Button, Dialog, Kbd, ProblemNote, paths, Skeleton, toast, useGo } from '../ui'
+import { Button, Dialog, Kbd, ProblemNote, paths, Skeleton, toast, useGo, useMessage } from '../ui'
 import { lastParam, rememberParam } from './memory'
 import { ParamField } from './param/ParamField'
 import {
@@ -86,7 +86,11 @@ function Ready({ view, onClose, param, rerun }: Omit<StartDialogProps, 'job'> & 
   const set = (patch: Partial<StartForm>) => setForm({ ...form, ...patch })
   const problem = whenProblem(form)
   const problems = action.error instanceof ApiError ? action.error.fields : []
-  const ofParam = (field: string) => problems.find((one) => one.field === field)?.message
+  const said = useMessage()
+  const ofParam = (field: string) => {
+    const message = problems.find((one) => one.field === field)?.message
+    return message && said(message).text
+  }
   const others = action.error && !problems.some((one) => one.field.startsWith('param'))
 
   const later = form.when !== 'now' && !rerun

@@ -8,13 +8,14 @@ import { Button } from './Button'
 import { CopyButton } from './Copy'
 import { cx } from './cx'
 import { Go } from './Go'
+import { Original } from './Message'
 
 export interface Peeked {
   title: ReactNode
   /** Facts in one line: state, executor, time. */
   facts?: ReactNode
   /** The texts, each with what it is. */
-  parts: { head: ReactNode; text: string; bad?: boolean }[]
+  parts: { head: ReactNode; text: string; original?: string; bad?: boolean }[]
   /** Where more is to read, such as the log. */
   to?: string
   toLabel?: ReactNode
@@ -125,6 +126,7 @@ function Panel({ peeked, onClose, onMove, first, last }: PanelProps) {
                   <CopyButton text={part.text} />
                 </div>
                 <pre tabIndex={0}>{part.text}</pre>
+                <Original text={part.original} />
               </section>
             ))}
           </Modal.Body>

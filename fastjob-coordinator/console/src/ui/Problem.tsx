@@ -4,6 +4,7 @@ import { type I18n, useI18n } from '../i18n'
 import { kindWords, translated } from '../i18n/server'
 import { Button } from './Button'
 import { Icon } from './Icon'
+import { Message, Original } from './Message'
 
 export interface ProblemWords {
   title: string
@@ -13,14 +14,17 @@ export interface ProblemWords {
 }
 
 /** The words of an error: the coordinator's own, in English as they came, else translated with the original. */
-export function problemWords(error: unknown, { t, language }: Pick<I18n, 't' | 'language'>): ProblemWords {
+export function problemWords(
+  error: unknown,
+  { t, f, language }: Pick<I18n, 't' | 'f' | 'language'>,
+): ProblemWords {
   if (error instanceof ApiError) {
     if (error.status === 0) return { title: t.problem.network, detail: t.problem.networkDetail }
     if (isUnknownCall(error)) return { title: t.problem.missing, detail: t.problem.missingDetail }
     const own = { title: error.title || `HTTP ${error.status}`, detail: error.detail }
     if (language === 'en') return own
     const kind = kindWords(error.kind, t)
-    const detail = translated(error.detail, t) ?? kind?.detail
+    const detail = translated(error.detail, t, f) ?? kind?.detail
     if (detail === undefined) return own
     return {
       title: kind?.title ?? own.title,
@@ -32,27 +36,13 @@ export function problemWords(error: unknown, { t, language }: Pick<I18n, 't' | '
   return { title: t.problem.title, detail: error instanceof Error ? error.message : String(error) }
 }
 
-/** The coordinator's own words below their translation. */
-function Original({ text }: { text: string | undefined }) {
-  const { t } = useI18n()
-  if (!text) return null
-  return (
-    <small className="original grey" lang="en">
-      <span className="sr">{t.server.original}: </span>
-      {text}
-    </small>
-  )
-}
-
 function Fields({ error }: { error: unknown }) {
-  const { t, language } = useI18n()
   if (!(error instanceof ApiError) || error.fields.length === 0) return null
   return (
     <ul className="fields">
       {error.fields.map((one) => (
         <li key={one.field + one.message}>
-          {one.field && <code>{one.field}</code>}{' '}
-          {(language !== 'en' && translated(one.message, t)) || one.message}
+          {one.field && <code>{one.field}</code>} <Message text={one.message} />
         </li>
       ))}
     </ul>

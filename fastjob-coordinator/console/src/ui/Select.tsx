@@ -1,6 +1,7 @@
 import { Combobox, useCombobox } from '@mantine/core'
 import { type ReactNode, useState } from 'react'
 import { useHold } from '../api/live'
+import { useI18n } from '../i18n'
 import { cx } from './cx'
 import { Icon } from './Icon'
 
@@ -24,6 +25,8 @@ export function Select({
   invalid,
   free,
   align = 'start',
+  onSearch,
+  searching,
 }: {
   value: string | null
   options: readonly SelectOption[]
@@ -38,20 +41,27 @@ export function Select({
   /** Accepts a value that is not in the list. */
   free?: boolean
   align?: 'start' | 'end'
+  /** Hears what is typed, for options that are found; null when the list closes. */
+  onSearch?: (text: string | null) => void
+  /** More options are looked for. */
+  searching?: boolean
 }) {
+  const { t } = useI18n()
   const [text, setText] = useState('')
   const [open, setOpen] = useState(false)
   useHold(open, 'select')
-  const searchable = free || options.length > 8
+  const searchable = free || onSearch !== undefined || options.length > 8
   const combobox = useCombobox({
     onDropdownOpen: () => {
       setOpen(true)
       setText('')
+      onSearch?.('')
       if (searchable) combobox.focusSearchInput()
       combobox.selectActiveOption()
     },
     onDropdownClose: () => {
       setOpen(false)
+      onSearch?.(null)
       combobox.resetSelectedOption()
       // The search field goes away with the focus.
       if (searchable) combobox.focusTarget()
@@ -102,6 +112,7 @@ export function Select({
             value={text}
             onChange={(event) => {
               setText(event.currentTarget.value)
+              onSearch?.(event.currentTarget.value)
               combobox.updateSelectedOptionIndex()
               combobox.selectFirstOption()
             }}
@@ -126,7 +137,8 @@ export function Select({
           {free && wanted !== '' && !options.some((one) => one.value === text.trim()) && (
             <Combobox.Option value={text.trim()}>{text.trim()}</Combobox.Option>
           )}
-          {shown.length === 0 && !free && <Combobox.Empty>–</Combobox.Empty>}
+          {searching && <Combobox.Empty>{t.palette.searching}</Combobox.Empty>}
+          {shown.length === 0 && !free && !searching && <Combobox.Empty>–</Combobox.Empty>}
         </Combobox.Options>
       </Combobox.Dropdown>
     </Combobox>

@@ -11,6 +11,8 @@ export interface TokenKey {
   hint: string
   /** Values to suggest for what is typed behind `key:`. */
   values?: (text: string) => readonly string[]
+  /** Hears what is typed behind `key:`, for values that are found. */
+  ask?: (text: string) => void
 }
 
 /** A search field with `key:value` tokens. Applies at once: on Enter, on a chosen suggestion, and free words
@@ -65,8 +67,11 @@ export function TokenSearch({
   const last = typed.split(/\s+/).pop() ?? ''
   const colon = last.indexOf(':')
   const partKey = colon > 0 ? keys.find((one) => one.key === last.slice(0, colon)) : undefined
+  const part = partKey ? last.slice(colon + 1) : ''
+  const ask = partKey?.ask
+  useEffect(() => ask?.(part), [ask, part])
   const suggestions: { text: string; hint: string; done: boolean }[] = partKey
-    ? (partKey.values?.(last.slice(colon + 1)) ?? []).slice(0, 8).map((value) => ({
+    ? (partKey.values?.(part) ?? []).slice(0, 8).map((value) => ({
         text: `${partKey.key}:${/\s/.test(value) ? `"${value}"` : value}`,
         hint: '',
         done: true,

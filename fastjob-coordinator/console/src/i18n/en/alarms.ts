@@ -15,8 +15,6 @@ export const alarms = {
   tokens: { job: 'name or service.name', channel: 'name of a channel' },
   search: 'job, channel, text of the message',
   count: { one: '{n} alarm', other: '{n} alarms' },
-  searching: 'Searched down to {at}: {n} found so far',
-  searchOn: 'Search on',
   none: {
     title: 'No alarm',
     detail:

@@ -55,8 +55,6 @@ export const tasks = {
   p95: 'took {for}, 95 % of its tasks take under {p95}',
   of: '{n}/{of}',
   again: 'again',
-  searching: 'Searched down to {at}: {n} found so far',
-  searchOn: 'Search on',
   end: { one: '{n} task', other: '{n} tasks' },
   unanswered: {
     one: '{list} does not answer: its tasks may be missing.',

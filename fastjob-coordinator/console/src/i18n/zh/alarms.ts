@@ -18,8 +18,6 @@ export const alarms: Words<typeof en> = {
   tokens: { job: '名称或 service.name', channel: '渠道名称' },
   search: '任务、渠道、内容',
   count: { other: '{n} 条告警' },
-  searching: '已搜索到 {at}，目前找到 {n} 条',
-  searchOn: '继续搜索',
   none: { title: '没有告警', detail: '任务最终失败、恢复、运行过久或启动延迟时，若配置了渠道就会告警。' },
   noMatch: '没有匹配的告警',
   channel: {

@@ -9,6 +9,7 @@ import { handlers } from './handlers'
 import { job } from './job'
 import { jobs } from './jobs'
 import { overview } from './overview'
+import { reasons } from './reasons'
 import { server } from './server'
 import { settings } from './settings'
 import { task } from './task'
@@ -26,6 +27,7 @@ export const zh: Dictionary = {
   job,
   jobs,
   overview,
+  reasons,
   server,
   settings,
   task,

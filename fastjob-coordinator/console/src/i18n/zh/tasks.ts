@@ -52,8 +52,6 @@ export const tasks: Words<typeof en> = {
   p95: '耗时 {for}，95 % 的记录在 {p95} 以内',
   of: '{n}/{of}',
   again: '重新执行',
-  searching: '已搜索到 {at}，目前找到 {n} 条',
-  searchOn: '继续搜索',
   end: { other: '{n} 条记录' },
   unanswered: { other: '{list} 没有响应，其记录可能缺失。' },
   none: {

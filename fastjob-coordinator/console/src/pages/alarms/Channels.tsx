@@ -3,11 +3,12 @@ import { useState } from 'react'
 import { actions, useChannels } from '../../api/queries'
 import type { ChannelView } from '../../api/types'
 import { useI18n } from '../../i18n'
-import { Button, type Column, Empty, ErrorCard, Table, toast } from '../../ui'
+import { Button, type Column, Empty, ErrorCard, Table, toast, useMessage } from '../../ui'
 
 export function Channels() {
   const { t, say } = useI18n()
   const words = t.alarms.channel
+  const said = useMessage()
   const list = useChannels()
   const [testing, setTesting] = useState<string | null>(null)
   const rows = list.data?.items ?? []
@@ -16,7 +17,7 @@ export function Channels() {
     try {
       const done = await actions.testChannel(name)
       if (done.sent) toast.done(words.sent)
-      else toast.failed(say(words.notSent, { why: done.error ?? '' }))
+      else toast.failed(say(words.notSent, { why: said(done.error ?? '').text }))
     } catch (error) {
       toast.failed(error)
     }

@@ -1,7 +1,9 @@
 /** The alarms that were raised, newest first, with what became of each. */
 import { itemsOf, useAlarms, useChannels } from '../../api/queries'
+import { useSearchOn } from '../../api/searchOn'
 import type { AlarmView } from '../../api/types'
 import { useI18n } from '../../i18n'
+import { messageIn } from '../../i18n/server'
 import { searchOf, type Token, tokensOf } from '../../lib/tokens'
 import {
   Button,
@@ -9,6 +11,7 @@ import {
   Empty,
   ErrorCard,
   Go,
+  NothingYet,
   Pager,
   PeekText,
   paths,
@@ -18,7 +21,7 @@ import {
   TokenSearch,
   usePatchSearch,
 } from '../../ui'
-import { useAlarmPeek } from './peek'
+import { alarmWords, useAlarmPeek } from './peek'
 
 interface Props {
   job: string | undefined
@@ -28,14 +31,14 @@ interface Props {
 }
 
 export function PastAlarms({ job, channel, text }: Props) {
-  const { t, f, say } = useI18n()
+  const i18n = useI18n()
+  const { t, f, say } = i18n
   const words = t.alarms.columns
   const patch = usePatchSearch()
   const list = useAlarms({ ...(job && { job }), ...(channel && { channel }), ...(text && { text }) })
   const channels = useChannels()
   const rows = itemsOf(list.data)
-  // A page may end early, even without an alarm: the coordinator looks at some thousands for each.
-  const searchedTo = list.data?.pages[list.data.pages.length - 1]?.searched_to
+  const searched = useSearchOn(list, JSON.stringify({ job, channel, text }))
   const { peek, panel } = useAlarmPeek(rows)
   const kinds = t.alarms.kinds as Record<string, string>
   const tokens = tokensOf({ job, channel }, ['job', 'channel'])
@@ -92,8 +95,8 @@ export function PastAlarms({ job, channel, text }: Props) {
       cell: (one) => {
         const text =
           one.state === 'given_up' && one.last_error
-            ? one.last_error
-            : one.message || one.reason || (kinds[one.kind] ?? one.kind)
+            ? messageIn(one.last_error, i18n).text
+            : alarmWords(one, i18n).text || (kinds[one.kind] ?? one.kind)
         return <PeekText text={text} quiet={one.state !== 'given_up'} onPeek={() => peek(one)} />
       },
     },
@@ -122,7 +125,9 @@ export function PastAlarms({ job, channel, text }: Props) {
         <section className="sec">
           <ErrorCard error={list.error} retry={() => void list.refetch()} />
         </section>
-      ) : list.data && rows.length === 0 && list.hasNextPage ? null : list.data && rows.length === 0 ? (
+      ) : rows.length === 0 && searched.stopped ? (
+        <NothingYet search={searched} icon="bell" />
+      ) : list.data && rows.length === 0 && !list.hasNextPage ? (
         tokens.length > 0 || text ? (
           <Empty
             icon="bell"
@@ -142,16 +147,15 @@ export function PastAlarms({ job, channel, text }: Props) {
           rows={rows}
           rowKey={(one) => one.id}
           rowName={(one) => one.job}
-          loading={list.isPending}
+          loading={list.isPending || (rows.length === 0 && searched.searching)}
+          skeletons={searched.searching ? 4 : 8}
           onPeek={peek}
         />
       )}
       {panel}
-      {(rows.length > 0 || list.hasNextPage) && (
-        <Pager list={list} more={searchedTo && t.alarms.searchOn}>
-          {searchedTo
-            ? say(t.alarms.searching, { at: f.near(searchedTo), n: rows.length })
-            : say(t.alarms.count, { n: rows.length })}
+      {(rows.length > 0 || (list.hasNextPage && !searched.stopped)) && (
+        <Pager list={list} search={searched} n={rows.length}>
+          {say(t.alarms.count, { n: rows.length })}
         </Pager>
       )}
     </>

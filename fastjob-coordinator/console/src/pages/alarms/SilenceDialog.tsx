@@ -1,6 +1,7 @@
 /** Silences a job, a channel, or a job on a channel for some time. */
 import { useState } from 'react'
-import { actions, itemsOf, useAction, useChannels, useJobs } from '../../api/queries'
+import { useFindJobs } from '../../api/findJobs'
+import { actions, useAction, useChannels } from '../../api/queries'
 import { useI18n } from '../../i18n'
 import { Button, Dialog, ProblemNote, Seg, Select, toast } from '../../ui'
 
@@ -13,7 +14,8 @@ export function SilenceDialog({ onClose }: { onClose: () => void }) {
   const [channel, setChannel] = useState<string | null>(null)
   const [span, setSpan] = useState<(typeof SPANS)[number]>('2h')
   const [reason, setReason] = useState('')
-  const jobs = useJobs({ limit: 500 })
+  const [text, setText] = useState<string | null>(null)
+  const found = useFindJobs(text)
   const channels = useChannels()
   const silence = useAction(actions.silence, 'alarms')
   const submit = async () => {
@@ -46,7 +48,9 @@ export function SilenceDialog({ onClose }: { onClose: () => void }) {
           placeholder={words.everyJob}
           clearable={words.everyJob}
           free
-          options={itemsOf(jobs.data).map((one) => ({ value: `${one.service}.${one.name}` }))}
+          options={found.jobs.map((one) => ({ value: `${one.service}.${one.name}` }))}
+          onSearch={setText}
+          searching={found.search.searching}
         />
       </div>
       <div className="f">

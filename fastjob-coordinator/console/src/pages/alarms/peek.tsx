@@ -1,7 +1,9 @@
 /** What the panel shows of an alarm: its message and why it was not sent, whole. */
 import type { AlarmView } from '../../api/types'
 import { type I18n, useI18n } from '../../i18n'
+import { messageIn } from '../../i18n/server'
 import { type Peeked, paths, Status, Time, usePeek } from '../../ui'
+import { reasonKey } from '../task/shards'
 
 export function useAlarmPeek(rows: readonly AlarmView[]) {
   const i18n = useI18n()
@@ -12,7 +14,16 @@ export function useAlarmPeek(rows: readonly AlarmView[]) {
   )
 }
 
-function peeked(alarm: AlarmView, { t }: I18n): Peeked {
+/** What an alarm says: its message, or why it was raised. */
+export function alarmWords(alarm: AlarmView, i18n: I18n): { text: string; original?: string } {
+  const reason = (i18n.t.reason as Record<string, string>)[reasonKey(alarm.reason)]
+  return alarm.message === '' && reason !== undefined
+    ? { text: reason }
+    : messageIn(alarm.message || alarm.reason, i18n)
+}
+
+function peeked(alarm: AlarmView, i18n: I18n): Peeked {
+  const { t } = i18n
   const kinds = t.alarms.kinds as Record<string, string>
   return {
     title: `${alarm.job} · ${kinds[alarm.kind] ?? alarm.kind}`,
@@ -26,9 +37,9 @@ function peeked(alarm: AlarmView, { t }: I18n): Peeked {
     ),
     parts: [
       ...(alarm.last_error && alarm.state !== 'sent'
-        ? [{ head: t.peek.notSent, text: alarm.last_error, bad: true }]
+        ? [{ head: t.peek.notSent, ...messageIn(alarm.last_error, i18n), bad: true }]
         : []),
-      { head: t.peek.message, text: alarm.message || alarm.reason },
+      { head: t.peek.message, ...alarmWords(alarm, i18n) },
     ],
     to: alarm.task === null ? paths.job(alarm.job) : paths.task(alarm.task),
     toLabel: alarm.task === null ? t.peek.job : t.peek.task,

@@ -8,6 +8,7 @@ import {
   Duration,
   ErrorCard,
   KeyValue,
+  Message,
   PageHead,
   ProblemNote,
   Section,
@@ -134,7 +135,7 @@ export default function ClusterPage() {
           <ul className="plain">
             {here.problems.map((problem) => (
               <li key={problem} className="bad">
-                {problem}
+                <Message text={problem} />
               </li>
             ))}
           </ul>

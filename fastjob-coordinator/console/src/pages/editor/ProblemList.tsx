@@ -1,5 +1,5 @@
 import { useI18n } from '../../i18n'
-import { Icon } from '../../ui'
+import { Icon, Message } from '../../ui'
 import { controlOf, idOf } from './context'
 import type { Told } from './useChecks'
 
@@ -27,7 +27,7 @@ export function ProblemList({ problems }: { problems: Told[] }) {
                   {labels[rootOf(field)] ?? field}
                 </a>
               )}{' '}
-              {message}
+              <Message text={message} />
             </li>
           ))}
         </ul>

@@ -2,6 +2,7 @@
 import { useParams } from '@tanstack/react-router'
 import { useState } from 'react'
 import { actions, itemsOf, useAction, useExecutor, useTasks } from '../../api/queries'
+import { type SearchOn, useSearchOn } from '../../api/searchOn'
 import type { ExecutorView, TaskView } from '../../api/types'
 import { useI18n } from '../../i18n'
 import {
@@ -13,9 +14,12 @@ import {
   Go,
   KeyValue,
   PageHead,
+  Pager,
   PageSkeleton,
+  ProblemNote,
   paths,
   Section,
+  Skeleton,
   Status,
   Time,
   toast,
@@ -52,6 +56,9 @@ function Loaded({ executor }: { executor: ExecutorView }) {
     since: hoursAgo(6),
     limit: LATELY,
   })
+  // The store has no index of executors: a page of tasks may end early.
+  const runningSearch = useSearchOn(running, full)
+  const latelySearch = useSearchOn(lately, full, { limit: LATELY, wanted: LATELY })
   const drain = useAction(actions.drain, 'executors')
   const resume = useAction(actions.resume, 'executors')
   const act = useTaskActions()
@@ -129,7 +136,14 @@ function Loaded({ executor }: { executor: ExecutorView }) {
         />
       </section>
       <Section title={words.running}>
-        <Tasks tasks={itemsOf(running.data)} none={words.idle} executor={executor.name} onStop={act.stop} />
+        <Tasks
+          list={running}
+          search={runningSearch}
+          tasks={itemsOf(running.data)}
+          none={words.idle}
+          executor={executor.name}
+          onStop={act.stop}
+        />
       </Section>
       <Section
         title={words.lately}
@@ -140,6 +154,8 @@ function Loaded({ executor }: { executor: ExecutorView }) {
         }
       >
         <Tasks
+          list={lately}
+          search={latelySearch}
           tasks={itemsOf(lately.data).filter((task) => task.ended_at)}
           none={words.nothing}
           executor={executor.name}
@@ -185,47 +201,56 @@ function hoursAgo(hours: number): string {
 }
 
 interface TasksProps {
+  list: ReturnType<typeof useTasks>
+  search: SearchOn
   tasks: readonly TaskView[]
   none: string
   executor: string
   onStop?: (task: TaskView) => void
 }
 
-function Tasks({ tasks, none, executor, onStop }: TasksProps) {
+function Tasks({ list, search, tasks, none, executor, onStop }: TasksProps) {
   const { t } = useI18n()
-  if (tasks.length === 0) return <p className="grey">{none}</p>
+  const more = (search.searching || search.stopped) && <Pager list={list} search={search} n={tasks.length} />
+  if (tasks.length === 0) {
+    if (list.error) return <ProblemNote error={list.error} retry={() => void list.refetch()} />
+    return more || (list.isPending ? <Skeleton width="40%" /> : <p className="grey">{none}</p>)
+  }
   return (
-    <ul className="outcomes five">
-      {tasks.map((task) => {
-        const here = task.attempts.find((one) => one.executor === executor)
-        return (
-          <li key={task.id}>
-            <Status state={task.state} />
-            <span className="cut">
-              <Go className="b" to={paths.task(task.id)}>
-                {task.job}
-              </Go>{' '}
-              <span className="grey mono">{task.id}</span>
-            </span>
-            <span className="grey num">
-              {here?.started_at ? (
-                <Duration from={here.started_at} {...(here.ended_at && { to: here.ended_at })} />
-              ) : (
-                '–'
-              )}
-            </span>
-            <span className="grey num">
-              {onStop ? (
-                <Button small look="bare" onClick={() => onStop(task)}>
-                  {t.act.stop}
-                </Button>
-              ) : (
-                <Time at={task.ended_at} />
-              )}
-            </span>
-          </li>
-        )
-      })}
-    </ul>
+    <>
+      <ul className="outcomes five">
+        {tasks.map((task) => {
+          const here = task.attempts.find((one) => one.executor === executor)
+          return (
+            <li key={task.id}>
+              <Status state={task.state} />
+              <span className="cut">
+                <Go className="b" to={paths.task(task.id)}>
+                  {task.job}
+                </Go>{' '}
+                <span className="grey mono">{task.id}</span>
+              </span>
+              <span className="grey num">
+                {here?.started_at ? (
+                  <Duration from={here.started_at} {...(here.ended_at && { to: here.ended_at })} />
+                ) : (
+                  '–'
+                )}
+              </span>
+              <span className="grey num">
+                {onStop ? (
+                  <Button small look="bare" onClick={() => onStop(task)}>
+                    {t.act.stop}
+                  </Button>
+                ) : (
+                  <Time at={task.ended_at} />
+                )}
+              </span>
+            </li>
+          )
+        })}
+      </ul>
+      {more}
+    </>
   )
 }

@@ -1,10 +1,11 @@
 /** Whom a job notifies, what it has notified of, and its silences. */
 import { Link } from '@tanstack/react-router'
 import { actions, itemsOf, useAction, useAlarms, useSilences } from '../../api/queries'
+import { useSearchOn } from '../../api/searchOn'
 import type { JobView } from '../../api/types'
 import { useI18n } from '../../i18n'
-import { Button, PeekText, ProblemNote, Section, Status, Time, toast } from '../../ui'
-import { useAlarmPeek } from '../alarms/peek'
+import { Button, Pager, PeekText, ProblemNote, Section, Status, Time, toast } from '../../ui'
+import { alarmWords, useAlarmPeek } from '../alarms/peek'
 import { fullName } from '../task/shards'
 
 /** Alarms on this tab; the page of alarms has all. */
@@ -12,10 +13,12 @@ const SHOWN = 20
 const SPANS = ['1h', '2h', '8h', '24h', '7d']
 
 export function AlarmsTab({ job }: { job: JobView }) {
-  const { t, f, say } = useI18n()
+  const i18n = useI18n()
+  const { t, f, say } = i18n
   const words = t.job.alarms
   const name = fullName(job)
   const past = useAlarms({ job: name })
+  const searched = useSearchOn(past, name, { wanted: SHOWN })
   const silences = useSilences()
   const silence = useAction(actions.silence, 'alarms')
   const end = useAction(actions.unsilence, 'alarms')
@@ -73,13 +76,13 @@ export function AlarmsTab({ job }: { job: JobView }) {
         {past.error ? (
           <ProblemNote error={past.error} retry={() => void past.refetch()} />
         ) : alarms.length === 0 ? (
-          <p className="grey">{words.noPast}</p>
+          !past.isPending && !past.hasNextPage && <p className="grey">{words.noPast}</p>
         ) : (
           <ul className="outcomes alarms">
             {alarms.slice(0, SHOWN).map((alarm) => (
               <li key={alarm.id}>
                 <Status state={alarm.state} />
-                <PeekText text={alarm.reason || alarm.message} onPeek={() => peek(alarm)} focusable />
+                <PeekText text={alarmWords(alarm, i18n).text} onPeek={() => peek(alarm)} focusable />
                 <span className="grey">{alarm.channel}</span>
                 <span className="grey num">
                   {alarm.task !== null && (
@@ -92,6 +95,9 @@ export function AlarmsTab({ job }: { job: JobView }) {
               </li>
             ))}
           </ul>
+        )}
+        {(searched.searching || searched.stopped) && (
+          <Pager list={past} search={searched} n={alarms.length} />
         )}
       </Section>
       {panel}

@@ -4,7 +4,7 @@ import { useState } from 'react'
 import { actions, useAction } from '../../api/queries'
 import type { BulkAnswer, BulkJobsRequest } from '../../api/types'
 import { useI18n } from '../../i18n'
-import { Button, Dialog, ProblemNote, toast } from '../../ui'
+import { Button, Dialog, Message, ProblemNote, toast } from '../../ui'
 import { leftOf } from '../tasks/BulkDialog'
 
 export type JobsAction = 'enable' | 'disable' | 'start' | 'delete'
@@ -77,7 +77,7 @@ export function BulkDialog({ action, what, onClose, onDone }: Props) {
           <ul className="fields">
             {failed.slice(0, 20).map((item) => (
               <li key={item.job}>
-                <code>{item.job}</code> {item.error}
+                <code>{item.job}</code> <Message text={item.error ?? ''} />
               </li>
             ))}
           </ul>

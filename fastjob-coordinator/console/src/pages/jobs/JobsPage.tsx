@@ -2,6 +2,7 @@
 import { getRouteApi, useLocation, useNavigate } from '@tanstack/react-router'
 import { useDeferredValue, useMemo, useState } from 'react'
 import { itemsOf, useJobs, useOverview, useServices } from '../../api/queries'
+import { useSearchOn } from '../../api/searchOn'
 import type { JobView } from '../../api/types'
 import { useI18n } from '../../i18n'
 import { formatTokens, searchOf, type Token, tokensOf } from '../../lib/tokens'
@@ -12,6 +13,7 @@ import {
   Empty,
   ErrorCard,
   Menu,
+  NothingYet,
   PageHead,
   Pager,
   type Tab,
@@ -32,6 +34,8 @@ import { removeView, saveView, useSavedViews } from './views'
 
 const route = getRouteApi('/jobs')
 const LISTS = ['label']
+/** Rows that stand for those that are searched: how far the search is stays in view below them. */
+const FEW = 4
 const ACTIONS: JobsAction[] = ['enable', 'disable', 'start', 'delete']
 
 export default function JobsPage() {
@@ -46,6 +50,7 @@ export default function JobsPage() {
   // Typing and keys go before drawing the rows that an answer brings.
   const drawn = useDeferredValue(rows)
   const total = list.data?.pages[0]?.total
+  const searched = useSearchOn(list, JSON.stringify(filter))
   const selection = useSelection<string>()
   const act = useJobActions()
   const columns = useJobColumns(act)
@@ -135,6 +140,8 @@ export default function JobsPage() {
             {t.jobs.empty.detail}
           </Empty>
         )
+      ) : rows.length === 0 && searched.stopped ? (
+        <NothingYet search={searched} icon="jobs" />
       ) : (
         <Table<JobView, string>
           label={t.jobs.title}
@@ -144,12 +151,12 @@ export default function JobsPage() {
           rowKey={fullName}
           rowName={(job) => job.name}
           selection={selection}
-          loading={list.isPending || (drawn.length === 0 && rows.length > 0)}
-          skeletons={12}
+          loading={list.isPending || (drawn.length === 0 && (rows.length > 0 || searched.searching))}
+          skeletons={searched.searching ? FEW : 12}
         />
       )}
-      {(rows.length > 0 || list.hasNextPage) && (
-        <Pager list={list}>
+      {(rows.length > 0 || (list.hasNextPage && !searched.stopped)) && (
+        <Pager list={list} search={searched} n={rows.length}>
           {total !== undefined && total > rows.length
             ? say(t.jobs.countOf, { n: rows.length, of: total })
             : say(t.jobs.count, { n: rows.length })}

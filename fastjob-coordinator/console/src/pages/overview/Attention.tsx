@@ -3,7 +3,6 @@ import { isUnknownCall } from '../../api/client'
 import { actions, useAction, type useOverview } from '../../api/queries'
 import type { Attention as Item } from '../../api/types'
 import { useI18n } from '../../i18n'
-import { translated } from '../../i18n/server'
 import {
   Button,
   Confirm,
@@ -17,6 +16,7 @@ import {
   StatusIcon,
   Time,
   toast,
+  useMessage,
 } from '../../ui'
 
 /** What is wrong now, worst first, each with the next step. */
@@ -70,10 +70,10 @@ export function Attention({ query }: { query: ReturnType<typeof useOverview> }) 
 }
 
 function Line({ item }: { item: Item }) {
-  const { t, say, language } = useI18n()
+  const { t, say } = useI18n()
+  const { text, original } = useMessage()(item.message)
   const why = (t.overview.why as Record<string, string>)[item.kind] ?? '{message}'
-  const known = language === 'en' ? null : translated(item.message, t)
-  const words = say(why, { message: known ?? item.message })
+  const words = say(why, { message: text })
   const name = jobOf(item) ?? item.executor ?? item.service ?? item.kind
   const beside =
     item.kind === 'alarm_given_up' && !item.job
@@ -91,7 +91,7 @@ function Line({ item }: { item: Item }) {
         </Go>{' '}
         <span className="grey">{beside}</span>
       </span>
-      <span className="why cut" data-tip={words}>
+      <span className="why cut" data-tip={original === undefined ? words : `${words}\n\n${original}`}>
         {words}
       </span>
       <span className="grey nw">

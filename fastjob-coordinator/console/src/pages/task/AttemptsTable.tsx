@@ -2,7 +2,7 @@
 import { Link } from '@tanstack/react-router'
 import type { AttemptView, TaskView } from '../../api/types'
 import { useI18n } from '../../i18n'
-import { Button, type Column, Duration, Status, Table, Time } from '../../ui'
+import { Button, type Column, Duration, Message, Status, Table, Time } from '../../ui'
 import { reasonKey } from './shards'
 
 interface Props {
@@ -77,11 +77,15 @@ export function AttemptsTable({ task, several, zone, onLog }: Props) {
       className: 'c-res wraps',
       cell: (a) => (
         <span className={a.message && a.state === 'failed' ? undefined : 'grey'}>
-          {a.message ??
-            a.waits_for ??
-            (t.reason as Record<string, string>)[reasonKey(a.reason)] ??
-            a.reason ??
-            ''}
+          <Message
+            text={
+              a.message ??
+              a.waits_for ??
+              (t.reason as Record<string, string>)[reasonKey(a.reason)] ??
+              a.reason ??
+              ''
+            }
+          />
         </span>
       ),
     },

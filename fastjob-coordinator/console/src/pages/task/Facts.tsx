@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router'
 import { useStats } from '../../api/queries'
 import type { TaskView } from '../../api/types'
 import { useI18n } from '../../i18n'
-import { CopyButton, Duration, KeyValue, Time, useNow } from '../../ui'
+import { CopyButton, Duration, KeyValue, Message, Time, useNow } from '../../ui'
 import { dueAt, fullName, isOpen, lateMs, type Shard, tookMs } from './shards'
 
 /** Much longer than usual, and not just a few milliseconds. */
@@ -90,7 +90,11 @@ export function Facts({
           ],
         ]}
       />
-      {task.note && <p className="grey task-note">{task.note}</p>}
+      {task.note && (
+        <p className="grey task-note">
+          <Message text={task.note} />
+        </p>
+      )}
     </section>
   )
 }

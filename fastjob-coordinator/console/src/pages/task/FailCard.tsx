@@ -2,7 +2,7 @@
 import type { ReactNode } from 'react'
 import type { TaskView } from '../../api/types'
 import { useI18n } from '../../i18n'
-import { Button, Icon } from '../../ui'
+import { Button, Icon, Original, useMessage } from '../../ui'
 import { isOpen, reasonKey, type Shard } from './shards'
 
 interface Props {
@@ -74,13 +74,15 @@ function Card(props: {
   actions?: ReactNode
   children?: ReactNode
 }) {
+  const message = useMessage()(props.message)
   return (
     <section className="sec tight">
       <div className="err" role="alert">
         <Icon name={props.bad === false ? 's-warn' : 's-bad'} className="bad" />
         <div>
           <h2>{props.title}</h2>
-          <pre>{props.message}</pre>
+          <pre>{message.text}</pre>
+          <Original text={message.original} />
           {props.children}
         </div>
         <div className="acts">{props.actions}</div>

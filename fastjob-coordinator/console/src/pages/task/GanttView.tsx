@@ -2,7 +2,7 @@
 import { useState } from 'react'
 import type { AttemptView } from '../../api/types'
 import { useI18n } from '../../i18n'
-import { Button, StatusIcon, useNow, useStateWord } from '../../ui'
+import { Button, StatusIcon, useMessage, useNow, useStateWord } from '../../ui'
 import { type Scale, scale } from './gantt'
 import { reasonKey, type Shard } from './shards'
 
@@ -142,6 +142,7 @@ function Bar({ attempt, before, axis, now, onPick }: BarProps) {
   const { t, f, say } = useI18n()
   const word = useStateWord()
   const waitFrom = before?.ended_at ? axis.x(Date.parse(before.ended_at)) : null
+  const said = useMessage()
   const begin = attempt.started_at ? Date.parse(attempt.started_at) : null
   const end = attempt.ended_at ? Date.parse(attempt.ended_at) : now
   const executor = attempt.executor ?? ''
@@ -166,7 +167,7 @@ function Bar({ attempt, before, axis, now, onPick }: BarProps) {
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: the track is an image; attempts are buttons in their tab
     <g
-      data-tip={attempt.message ? `${tip}\n${attempt.message.slice(0, 300)}` : tip}
+      data-tip={attempt.message ? `${tip}\n${said(attempt.message).text.slice(0, 300)}` : tip}
       onClick={onPick}
       className="hit"
     >

@@ -24,6 +24,7 @@ import {
   StatusIcon,
   Tabs,
   toast,
+  useMessage,
   useStateWord,
 } from '../../ui'
 import { AttemptsTable } from './AttemptsTable'
@@ -195,7 +196,7 @@ function Loaded({ task }: { task: TaskView }) {
       {waits && (
         <section className="sec tight">
           <p className="st wait">
-            <StatusIcon state="queued" /> {say(t.task.waits, { what: waits })}
+            <StatusIcon state="queued" /> <WaitsFor what={waits} />
           </p>
         </section>
       )}
@@ -249,6 +250,12 @@ function Loaded({ task }: { task: TaskView }) {
       )}
     </>
   )
+}
+
+function WaitsFor({ what }: { what: string }) {
+  const { t, say } = useI18n()
+  const { text, original } = useMessage()(what)
+  return <span data-tip={original}>{say(t.task.waits, { what: text })}</span>
 }
 
 interface TabProps {

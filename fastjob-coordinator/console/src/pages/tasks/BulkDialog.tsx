@@ -4,7 +4,7 @@ import { useState } from 'react'
 import { actions, useAction } from '../../api/queries'
 import type { BulkAnswer, BulkTasksRequest } from '../../api/types'
 import { useI18n } from '../../i18n'
-import { Button, Dialog, ProblemNote, toast } from '../../ui'
+import { Button, Dialog, Message, ProblemNote, toast } from '../../ui'
 
 interface Props {
   action: 'stop' | 'rerun'
@@ -80,7 +80,7 @@ export function BulkDialog({ action, what, onClose, onDone }: Props) {
           <ul className="fields">
             {failed.slice(0, 20).map((item) => (
               <li key={item.task}>
-                <code>{item.task}</code> {item.error}
+                <code>{item.task}</code> <Message text={item.error ?? ''} />
               </li>
             ))}
           </ul>

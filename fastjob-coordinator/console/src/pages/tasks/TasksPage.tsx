@@ -1,8 +1,10 @@
 /** The list of tasks: the address holds the whole view, filters apply at once. */
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
-import { useDeferredValue, useEffect, useMemo, useState } from 'react'
+import { useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
+import { useFindJobs } from '../../api/findJobs'
 import { live, useHold, useLivePart } from '../../api/live'
-import { itemsOf, useExecutors, useJob, useJobs, useServices, useTasks } from '../../api/queries'
+import { itemsOf, useExecutors, useJob, useServices, useTasks } from '../../api/queries'
+import { useSearchOn } from '../../api/searchOn'
 import type { TaskView } from '../../api/types'
 import { useI18n } from '../../i18n'
 import { local } from '../../lib/store'
@@ -15,6 +17,7 @@ import {
   ErrorCard,
   Menu,
   NewPill,
+  NothingYet,
   Pager,
   Table,
   TokenSearch,
@@ -37,15 +40,20 @@ const STATES = ['queued', 'running', 'stopping', 'succeeded', 'failed', 'stopped
 const CAUSES = ['schedule', 'misfire', 'manual', 'api', 'parent', 'backfill']
 const REASONS = ['error', 'fatal_error', 'timed_out', 'executor_lost', 'panicked', 'no_executor']
 
+/** How long the range of a list stays that was searched over several pages: another range is searched from its beginning. */
+const FAR = 15 * 60_000
+
 /** The instant to which ranges such as `24h` relate moves on each minute, unless that would move what is read. */
-function useMinute(): number {
+function useMinute(searchedFar: { current: boolean }): number {
   const [now, setNow] = useState(Date.now)
   useEffect(() => {
     const timer = setInterval(() => {
-      if (live.get().holds.length === 0) setNow(Date.now())
+      if (live.get().holds.length > 0) return
+      const then = Date.now()
+      setNow((now) => (searchedFar.current && then - now < FAR ? now : then))
     }, 60_000)
     return () => clearInterval(timer)
-  }, [])
+  }, [searchedFar])
   return now
 }
 
@@ -54,11 +62,14 @@ export default function TasksPage() {
   const navigate = useNavigate()
   const search = route.useSearch()
   const { service, ...own } = search
-  const now = useMinute()
+  const searchedFar = useRef(false)
+  const now = useMinute(searchedFar)
   const filter = useMemo(() => filterOf(search, search.service, now), [search, now])
   const { order: _order, ...matched } = filter
   const list = useTasks(filter)
   const rows = itemsOf(list.data)
+  const searched = useSearchOn(list, JSON.stringify(filter))
+  searchedFar.current = (list.data?.pages.length ?? 1) > 1
   const selection = useSelection<number>()
   const act = useTaskActions()
   const [bulk, setBulk] = useState<'stop' | 'rerun' | null>(null)
@@ -195,6 +206,8 @@ export default function TasksPage() {
               )
             }
           />
+        ) : rows.length === 0 && searched.stopped ? (
+          <NothingYet search={searched} icon="tasks" />
         ) : (
           <Table<TaskView, number>
             label={t.tasks.title}
@@ -205,8 +218,8 @@ export default function TasksPage() {
             rowName={(task) => `${task.job} ${task.id}`}
             selection={selection}
             onPeek={peek}
-            loading={list.isPending}
-            skeletons={14}
+            loading={list.isPending || (rows.length === 0 && searched.searching)}
+            skeletons={searched.searching ? 4 : 14}
             group={(task, before) => {
               if (own.order === 'run_time') return null
               const day = f.day(task.created_at)
@@ -217,11 +230,9 @@ export default function TasksPage() {
             }}
           />
         )}
-        {(rows.length > 0 || last?.next_cursor) && (
-          <Pager list={list} more={last?.searched_to && t.tasks.searchOn}>
-            {last?.searched_to
-              ? say(t.tasks.searching, { at: f.near(last.searched_to), n: rows.length })
-              : say(t.tasks.end, { n: rows.length })}
+        {(rows.length > 0 || (last?.next_cursor && !searched.stopped)) && (
+          <Pager list={list} search={searched} n={rows.length}>
+            {say(t.tasks.end, { n: rows.length })}
           </Pager>
         )}
         <BulkBar selection={selection} total={list.hasNextPage ? undefined : rows.length}>
@@ -312,15 +323,16 @@ function NoTasks({
 function useTokenKeys() {
   const { t } = useI18n()
   const hints = t.tasks.tokens
-  const jobs = useJobs({ limit: 200 })
+  const [part, setPart] = useState<string | null>(null)
+  const { jobs } = useFindJobs(part)
   const executors = useExecutors()
   const services = useServices()
   const starts = (values: readonly string[]) => (text: string) =>
     values.filter((one) => one.toLowerCase().includes(text.toLowerCase()))
-  const jobNames = itemsOf(jobs.data).map((job) => `${job.service}.${job.name}`)
+  const jobNames = jobs.map((job) => `${job.service}.${job.name}`)
   return [
     { key: 'state', hint: hints.state, values: starts(STATES) },
-    { key: 'job', hint: hints.job, values: starts(jobNames) },
+    { key: 'job', hint: hints.job, values: starts(jobNames), ask: setPart },
     {
       key: 'executor',
       hint: hints.executor,

@@ -2,7 +2,7 @@
 import { useMemo } from 'react'
 import type { TaskView } from '../../api/types'
 import { type I18n, useI18n } from '../../i18n'
-import { Button, type Column, PeekText, paths, RowLink, Status, Time, useNow } from '../../ui'
+import { Button, type Column, PeekText, paths, RowLink, Status, Time, useMessage, useNow } from '../../ui'
 import { dueAt, fullName, isOpen, lateMs, reasonKey, tookMs } from '../task/shards'
 import type { TaskActions } from '../task/useTaskActions'
 
@@ -186,18 +186,22 @@ function Took({ task, p95 }: { task: TaskView; p95: number | undefined }) {
 /** The error, what it waits for, its progress, or its result: one line, whole in the panel at the side. */
 function Outcome({ task, onPeek }: { task: TaskView; onPeek: () => void }) {
   const { t } = useI18n()
+  const said = useMessage()
   const failed = [...task.attempts]
     .reverse()
     .find((one) => one.state === 'failed' && (one.message ?? one.reason))
   const waits = task.attempts.find((one) => one.waits_for)?.waits_for
   const progress = task.attempts.find((one) => one.progress)?.progress
+  const words = (message: string | null | undefined) => (message ? said(message).text : null)
   const reasons = t.reason as Record<string, string>
   const open = isOpen(task.state)
-  const error = failed ? (failed.message ?? reasons[reasonKey(failed.reason)] ?? failed.reason) : null
+  const error = failed ? (words(failed.message) ?? reasons[reasonKey(failed.reason)] ?? failed.reason) : null
   const text =
-    (open ? (waits ?? (progress ? progress.note || `${progress.done} / ${progress.total}` : null)) : null) ??
+    (open
+      ? (words(waits) ?? (progress ? progress.note || `${progress.done} / ${progress.total}` : null))
+      : null) ??
     (task.state === 'failed' || open ? error : null) ??
-    task.note ??
+    words(task.note) ??
     task.result ??
     ''
   return <PeekText text={text} quiet={task.state !== 'failed'} onPeek={onPeek} />

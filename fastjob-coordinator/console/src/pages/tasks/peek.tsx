@@ -1,6 +1,7 @@
 /** What the panel shows of a task: every error whole, what it waits for, its note and its result. */
 import type { TaskView } from '../../api/types'
 import { type I18n, useI18n } from '../../i18n'
+import { messageIn } from '../../i18n/server'
 import { type Peeked, paths, prettyJson, Status, Time, usePeek } from '../../ui'
 import { dueAt, isOpen, reasonKey } from '../task/shards'
 
@@ -16,7 +17,9 @@ export function useTaskPeek(rows: readonly TaskView[]) {
   )
 }
 
-function peeked(task: TaskView, { t, say }: I18n): Peeked {
+function peeked(task: TaskView, i18n: I18n): Peeked {
+  const { t, say } = i18n
+  const said = (message: string) => messageIn(message, i18n)
   const reasons = t.reason as Record<string, string>
   const several = (task.attempts[0]?.shards ?? 1) > 1
   const failed = task.attempts.filter((one) => one.message ?? one.reason).reverse()
@@ -34,7 +37,7 @@ function peeked(task: TaskView, { t, say }: I18n): Peeked {
       </>
     ),
     parts: [
-      ...(waits ? [{ head: t.peek.waits, text: waits }] : []),
+      ...(waits ? [{ head: t.peek.waits, ...said(waits) }] : []),
       ...failed.slice(0, MOST).map((one) => ({
         head: single
           ? t.peek.error
@@ -42,10 +45,10 @@ function peeked(task: TaskView, { t, say }: I18n): Peeked {
               number: String(one.number),
               shard: String(one.shard),
             }),
-        text: one.message ?? reasons[reasonKey(one.reason)] ?? one.reason ?? '',
+        ...said(one.message ?? reasons[reasonKey(one.reason)] ?? one.reason ?? ''),
         bad: one.state === 'failed',
       })),
-      ...(task.note ? [{ head: t.peek.note, text: task.note }] : []),
+      ...(task.note ? [{ head: t.peek.note, ...said(task.note) }] : []),
       ...(task.result !== null && task.result !== ''
         ? [{ head: t.peek.result, text: prettyJson(task.result).text }]
         : []),

@@ -1,4 +1,5 @@
-import { itemsOf, useJobs } from '../../../api/queries'
+import { useState } from 'react'
+import { useFindJobs } from '../../../api/findJobs'
 import { useI18n } from '../../../i18n'
 import { Button, Checkbox, Go, paths, Select } from '../../../ui'
 import { idOf, useEditor } from '../context'
@@ -11,9 +12,10 @@ export function Children() {
   const { t, say } = useI18n()
   const { form, set, touch, problem } = useEditor()
   const { fields, hints, strategies } = t.editor
-  const jobs = useJobs({ limit: 500 })
+  const [text, setText] = useState<string | null>('')
+  const found = useFindJobs(text)
   const service = form.service.trim() || 'default'
-  const options = itemsOf(jobs.data)
+  const options = found.jobs
     .filter((job) => !(job.name === form.name.trim() && job.service === service))
     .map((job) => ({
       value: job.service === service ? job.name : `${job.service}.${job.name}`,
@@ -42,6 +44,8 @@ export function Children() {
                 value={child.job === '' ? null : child.job}
                 placeholder={hints.childJob}
                 options={options}
+                onSearch={setText}
+                searching={found.search.searching}
                 free
                 invalid={problem(`children[${index}].job`) !== undefined}
                 onChange={(job) => change(index, { job: job ?? '' })}

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react'
-import { cx, Icon } from '../../../ui'
+import { cx, Icon, Message } from '../../../ui'
 import { idOf, useEditor } from '../context'
 
 /** A label, its control, what is wrong with it and a hint. `field` is its path in the definition. */
@@ -56,7 +56,7 @@ export function Field({
             {seen.map(({ message }) => (
               <p className="hint bad" key={message}>
                 <Icon name="s-bad" />
-                <span>{message}</span>
+                <Message text={message} />
               </p>
             ))}
           </div>

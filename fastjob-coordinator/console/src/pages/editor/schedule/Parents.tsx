@@ -1,4 +1,5 @@
-import { itemsOf, useJobs } from '../../../api/queries'
+import { useState } from 'react'
+import { useFindJobs } from '../../../api/findJobs'
 import { useI18n } from '../../../i18n'
 import { Go, paths, Select } from '../../../ui'
 import { idOf, useEditor } from '../context'
@@ -10,11 +11,12 @@ export function Parents() {
   const { t } = useI18n()
   const { form, set } = useEditor()
   const { fields, hints } = t.editor
-  const jobs = useJobs({ limit: 500 })
+  const [text, setText] = useState<string | null>('')
+  const found = useFindJobs(text)
   const path = (job: { service?: string; name: string }) => `${job.service ?? 'default'}.${job.name}`
   const own = { service: form.service.trim() || 'default', name: form.name.trim() }
   const names = own.name === '' ? [] : [own.name, path(own)]
-  const all = itemsOf(jobs.data)
+  const all = found.jobs
   const parents = all.filter((job) => job.children?.some((child) => names.includes(child.job)))
   // A job of the code would no longer follow it.
   const options = all
@@ -34,6 +36,8 @@ export function Parents() {
           placeholder={hints.addParent}
           value={null}
           options={options}
+          onSearch={setText}
+          searching={found.search.searching}
           onChange={(name) => name !== null && set({ parents: [...form.parents, name] })}
         />
       </Tokens>

@@ -1,6 +1,6 @@
 /** Below a log: how much of it is shown, where it was read, and whether it goes on. */
 import { useI18n } from '../../../i18n'
-import { useNow } from '../../../ui'
+import { Message, useNow } from '../../../ui'
 import type { LogFilter } from './filter'
 import type { Log } from './useLog'
 
@@ -39,8 +39,8 @@ export function LogFoot({ log, filter, executor, growing }: Props) {
   return (
     <div className="log-e">
       <span className="cut">{facts.filter(Boolean).join(' · ')}</span>
-      {log.error && buffer.length > 0 && <span className="bad">{log.error.message}</span>}
-      {last?.note && <span className="wait">{last.note}</span>}
+      {log.error && buffer.length > 0 && <Message className="bad" text={log.error.message} />}
+      {last?.note && <Message className="wait" text={last.note} />}
       <span className="end nw" role={log.lostSince !== null ? 'alert' : undefined}>
         {state}
       </span>

@@ -4,7 +4,7 @@ import { type CSSProperties, type ReactNode, useEffect, useMemo, useRef, useStat
 import type { ApiError } from '../../../api/client'
 import { useI18n } from '../../../i18n'
 import { local } from '../../../lib/store'
-import { cx, Empty, Icon, ProblemNote, Skeleton, toast } from '../../../ui'
+import { cx, Empty, Icon, ProblemNote, Skeleton, toast, useMessage } from '../../../ui'
 import { plain } from './ansi'
 import { downloadLog, saveFile } from './download'
 import { LogFilter } from './filter'
@@ -190,10 +190,14 @@ function LogEmpty(props: {
   retry: () => void
 }) {
   const { t } = useI18n()
+  const said = useMessage()
   if (props.error) {
     // The coordinator says why there is no log, such as that the task has not started.
     return props.error.status === 404 || props.error.status === 409 ? (
-      <Empty icon="log" title={props.open && !props.started ? t.task.log.notStarted : props.error.message} />
+      <Empty
+        icon="log"
+        title={props.open && !props.started ? t.task.log.notStarted : said(props.error.message).text}
+      />
     ) : (
       <div className="log-note">
         <ProblemNote error={props.error} retry={props.retry} />
