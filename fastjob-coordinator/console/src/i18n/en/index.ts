@@ -14,6 +14,7 @@ import { settings } from './settings'
 import { task } from './task'
 import { tasks } from './tasks'
 import { timetable } from './timetable'
+import { waits } from './waits'
 
 export const en = {
   alarms,
@@ -31,6 +32,7 @@ export const en = {
   task,
   tasks,
   timetable,
+  waits,
 }
 
 /** The words of a language: what English has, every other one has too. */

@@ -14,6 +14,7 @@ import { settings } from './settings'
 import { task } from './task'
 import { tasks } from './tasks'
 import { timetable } from './timetable'
+import { waits } from './waits'
 
 export const zh: Dictionary = {
   alarms,
@@ -31,4 +32,5 @@ export const zh: Dictionary = {
   task,
   tasks,
   timetable,
+  waits,
 }

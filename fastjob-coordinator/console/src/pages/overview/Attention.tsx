@@ -4,6 +4,7 @@ import { actions, useAction, type useOverview } from '../../api/queries'
 import type { Attention as Item } from '../../api/types'
 import { useI18n } from '../../i18n'
 import { translated } from '../../i18n/server'
+import { waitsFor } from '../../i18n/waits'
 import {
   Button,
   Confirm,
@@ -72,7 +73,7 @@ export function Attention({ query }: { query: ReturnType<typeof useOverview> }) 
 function Line({ item }: { item: Item }) {
   const { t, say, language } = useI18n()
   const why = (t.overview.why as Record<string, string>)[item.kind] ?? '{message}'
-  const known = language === 'en' ? null : translated(item.message, t)
+  const known = language === 'en' ? null : (translated(item.message, t) ?? waitsFor(item.message, t))
   const words = say(why, { message: known ?? item.message })
   const name = jobOf(item) ?? item.executor ?? item.service ?? item.kind
   const beside =

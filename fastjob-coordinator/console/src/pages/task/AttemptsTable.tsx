@@ -2,6 +2,7 @@
 import { Link } from '@tanstack/react-router'
 import type { AttemptView, TaskView } from '../../api/types'
 import { useI18n } from '../../i18n'
+import { waitsFor } from '../../i18n/waits'
 import { Button, type Column, Duration, Status, Table, Time } from '../../ui'
 import { reasonKey } from './shards'
 
@@ -78,7 +79,7 @@ export function AttemptsTable({ task, several, zone, onLog }: Props) {
       cell: (a) => (
         <span className={a.message && a.state === 'failed' ? undefined : 'grey'}>
           {a.message ??
-            a.waits_for ??
+            (a.waits_for && (waitsFor(a.waits_for, t) ?? a.waits_for)) ??
             (t.reason as Record<string, string>)[reasonKey(a.reason)] ??
             a.reason ??
             ''}

@@ -6,6 +6,7 @@ import { useLiveTasks } from '../../api/live'
 import { actions, useAction, useJob, useTask } from '../../api/queries'
 import type { TaskView } from '../../api/types'
 import { useI18n } from '../../i18n'
+import { waitsFor } from '../../i18n/waits'
 import { useKeys } from '../../lib/keys'
 import {
   Banner,
@@ -195,7 +196,7 @@ function Loaded({ task }: { task: TaskView }) {
       {waits && (
         <section className="sec tight">
           <p className="st wait">
-            <StatusIcon state="queued" /> {say(t.task.waits, { what: waits })}
+            <StatusIcon state="queued" /> {say(t.task.waits, { what: waitsFor(waits, t) ?? waits })}
           </p>
         </section>
       )}

@@ -2,6 +2,7 @@
 import { useMemo } from 'react'
 import type { TaskView } from '../../api/types'
 import { type I18n, useI18n } from '../../i18n'
+import { waitsFor } from '../../i18n/waits'
 import { Button, type Column, PeekText, paths, RowLink, Status, Time, useNow } from '../../ui'
 import { dueAt, fullName, isOpen, lateMs, reasonKey, tookMs } from '../task/shards'
 import type { TaskActions } from '../task/useTaskActions'
@@ -195,7 +196,11 @@ function Outcome({ task, onPeek }: { task: TaskView; onPeek: () => void }) {
   const open = isOpen(task.state)
   const error = failed ? (failed.message ?? reasons[reasonKey(failed.reason)] ?? failed.reason) : null
   const text =
-    (open ? (waits ?? (progress ? progress.note || `${progress.done} / ${progress.total}` : null)) : null) ??
+    (open
+      ? ((waits && waitsFor(waits, t)) ??
+        waits ??
+        (progress ? progress.note || `${progress.done} / ${progress.total}` : null))
+      : null) ??
     (task.state === 'failed' || open ? error : null) ??
     task.note ??
     task.result ??

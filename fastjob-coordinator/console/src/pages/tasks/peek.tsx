@@ -1,6 +1,7 @@
 /** What the panel shows of a task: every error whole, what it waits for, its note and its result. */
 import type { TaskView } from '../../api/types'
 import { type I18n, useI18n } from '../../i18n'
+import { waitsFor } from '../../i18n/waits'
 import { type Peeked, paths, prettyJson, Status, Time, usePeek } from '../../ui'
 import { dueAt, isOpen, reasonKey } from '../task/shards'
 
@@ -34,7 +35,7 @@ function peeked(task: TaskView, { t, say }: I18n): Peeked {
       </>
     ),
     parts: [
-      ...(waits ? [{ head: t.peek.waits, text: waits }] : []),
+      ...(waits ? [{ head: t.peek.waits, text: waitsFor(waits, t) ?? waits }] : []),
       ...failed.slice(0, MOST).map((one) => ({
         head: single
           ? t.peek.error
