@@ -26,6 +26,7 @@ export class Clock {
       FAKETIME_TIMESTAMP_FILE: this.file,
       // Each program sees a change of the file at once, so that they agree.
       FAKETIME_NO_CACHE: '1',
+      FASTJOB_LOG: 'warn',
       // The log of the coordinator would not be written at this speed otherwise.
       FASTJOB_BEAT: '30s',
       FASTJOB_EXECUTOR_LOST: '20m',
