@@ -19,6 +19,7 @@ test('pictures of a new coordinator', async ({ browser }) => {
       languages: ['en', 'zh'],
       size: { width: 1120, height: 1200 },
       of: (page) => [page.locator('.first h1'), page.locator('.first .steps')],
+      margin: 'around',
     })
   } finally {
     await scene.end()
