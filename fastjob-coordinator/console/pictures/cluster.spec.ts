@@ -6,6 +6,12 @@ import { need, port, work } from './paths'
 import { Program } from './program'
 
 const NODES = 3
+interface Node {
+  address: string
+  lease_left_ms: number
+  clock_offset_ms: number | null
+}
+
 const NOW = '2026-12-02T07:40:00Z'
 
 /** Three coordinators on one PostgreSQL, as `scripts/cluster` starts them. */
@@ -35,14 +41,17 @@ test('pictures of a cluster', async ({ browser }) => {
     await new Camera(browser, Date.parse(NOW) + 1_000).take({
       name: 'cluster',
       to: '/cluster',
-      // Without the columns that differ from one heartbeat to the next.
-      size: { width: 880, height: 460 },
-      // The ports of this run, as those of `scripts/cluster`, in their order.
+      size: { width: 1120, height: 460 },
+      // The ports of this run, as those of `scripts/cluster`, in their order; and what each heartbeat changes.
       before: (page) =>
-        changed<{ items: { address: string }[] }>(page, '**/api/v1/nodes*', ({ items }) => {
+        changed<{ items: Node[] }>(page, '**/api/v1/nodes*', ({ items }) => {
           for (const node of items)
             node.address = node.address.replace(/\d+$/, (own) => String(7071 + Number(own) - Number(port)))
           items.sort((one, other) => one.address.localeCompare(other.address))
+          for (const [index, node] of items.entries()) {
+            node.lease_left_ms = 3_600 - 400 * index
+            if (node.clock_offset_ms !== null) node.clock_offset_ms = 2
+          }
         }),
       of: (page) => [page.locator('main .head'), page.locator('main tbody tr').last()],
     })
