@@ -38,6 +38,11 @@ has_packages() {
 install_packages() {
     local log status=0
     has_packages && return 0
+    # `npm ci` empties the folder that a link leads to, which another checkout may use.
+    if [ -L fastjob-coordinator/console/node_modules ]; then
+        printf '%s\n' "fastjob-coordinator/console/node_modules is a link: replace it by a folder (rm, npm ci)" >&2
+        return 1
+    fi
     log=$(mktemp)
     (cd fastjob-coordinator/console && npm ci --no-audit --no-fund --loglevel=error) >"$log" 2>&1 ||
         status=1

@@ -9,7 +9,7 @@ async fn hello(ctx: &JobContext) -> JobResult {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Executor::builder("my-service")
-        .admin_addresses(["${e}"])
+        .coordinators(["${e}"])
         .run()
         .await?;
     Ok(())

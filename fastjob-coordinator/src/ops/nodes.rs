@@ -27,7 +27,9 @@ impl Ops {
         let view = self.map.view();
         let lease_left = |id: &NodeId| {
             let until = view.until.iter().find(|row| row.node == *id)?.until;
-            Some(until.saturating_sub(view.clock?.as_millisecond()))
+            // Both are of the database's clock, the lease in microseconds.
+            let left = until.saturating_sub(view.clock?.as_microsecond());
+            Some(left.div_euclid(1000))
         };
         let items = nodes.into_iter().map(|(node, partitions, is_me)| NodeView {
             lease_left_ms: lease_left(&node.id),

@@ -38,7 +38,7 @@ pub(crate) enum Alive {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NodeUntil {
     pub(crate) node: NodeId,
-    /// By the database's clock, and comparable only with other values of it.
+    /// In microseconds since the Unix epoch, by the database's clock.
     pub(crate) until: i64,
 }
 

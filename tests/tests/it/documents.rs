@@ -6,6 +6,7 @@ mod commands;
 mod data;
 mod messages;
 mod names;
+mod pictures;
 mod shell;
 mod vocabulary;
 

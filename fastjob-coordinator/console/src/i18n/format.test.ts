@@ -73,6 +73,11 @@ describe('numbers and times', () => {
     expect(f.near('2026-11-28T02:30:00Z', undefined, now)).toBe('Sat 02:30')
     expect(f.near('2026-12-08T02:30:00Z', undefined, now)).toMatch(/8 Dec/)
   })
+  it('shows the month of a day that is weeks away', () => {
+    const now = Date.parse('2026-11-27T09:00:00Z')
+    expect(f.fireDay('2026-12-01T09:45:00Z', undefined, now)).toBe('Tue 1')
+    expect(f.fireDay('2026-12-31T02:30:00Z', undefined, now)).toMatch(/31 Dec/)
+  })
   it('shows bytes', () => {
     expect(f.bytes(512)).toBe('512 B')
     expect(f.bytes(1.9 * 2 ** 30)).toBe('1.9 GiB')

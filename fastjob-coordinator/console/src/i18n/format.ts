@@ -145,6 +145,9 @@ export function formatter(language: Language, choice: ZoneChoice) {
         at(when, 'date', jobZone).match(/\d{4}/)?.[0] === at(Date.now(), 'date', jobZone).match(/\d{4}/)?.[0]
       return at(when, thisYear ? 'day' : 'dayYear', jobZone)
     },
+    /** A weekday with its number, `Fri 27`; the day with its month once the number alone is ambiguous. */
+    fireDay: (when: When, jobZone?: string, now: number = Date.now()) =>
+      dateOf(when).getTime() - now < 27 * DAY ? f.weekday(when, jobZone) : f.day(when, jobZone),
     /** The clock today, a weekday within six days, else the day. */
     near(when: When, jobZone?: string, now: number = Date.now()) {
       const date = dateOf(when)

@@ -9,6 +9,9 @@ import type { Selection } from './selection'
 import { useLongPress } from './useLongPress'
 
 /** Where rows have two lines, as in `responsive.css`. */
+/** The class by which a column leaves a narrow page. */
+const hides = (column: { className?: string }) => column.className?.match(/hide-\w/)?.[0]
+
 const isPhone = () => matchMedia('(max-width: 900px)').matches
 
 export interface Column<Row> {
@@ -61,6 +64,7 @@ export function Table<Row, Key extends string | number>({
   const { t } = useI18n()
   const body = useRef<HTMLTableSectionElement>(null)
   const order = rows.map(rowKey)
+  const leaving = columns.filter((column) => hides(column))
 
   const linkOf = (row: Element | undefined) =>
     row?.querySelector<HTMLElement>('[data-row]') ?? row?.querySelector('a')
@@ -151,7 +155,7 @@ export function Table<Row, Key extends string | number>({
         {columns.map((column) => (
           <col
             key={column.id}
-            className={column.className?.match(/hide-\w/)?.[0]}
+            className={hides(column)}
             style={column.width ? { width: column.width } : undefined}
           />
         ))}
@@ -200,7 +204,10 @@ export function Table<Row, Key extends string | number>({
                 <Fragment key={key}>
                   {heading !== undefined && heading !== null && (
                     <tr className="shead">
-                      <td colSpan={columns.length + (selection ? 1 : 0)}>{heading}</td>
+                      <td colSpan={columns.length - leaving.length + (selection ? 1 : 0)}>{heading}</td>
+                      {leaving.map((column) => (
+                        <td key={column.id} className={hides(column)} />
+                      ))}
                     </tr>
                   )}
                   <Line

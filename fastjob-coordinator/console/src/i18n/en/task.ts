@@ -50,7 +50,7 @@ export const task = {
       fatal_error: 'The handler said that a retry is of no use.',
     },
   },
-  waits: 'Waits for {what}',
+  waits: 'Waiting: {what}',
   unanswered: '{node} does not answer: what is shown is what was recorded, and may be old.',
   facts: {
     cause: 'Started by',

@@ -41,7 +41,7 @@ export default function ClusterPage() {
     {
       id: 'state',
       head: words.columns.state,
-      width: 130,
+      width: 110,
       className: 'c-st',
       cell: (node) => (
         <Status state={node.state === 'silent' ? 'disconnected' : 'connected'}>
@@ -52,7 +52,7 @@ export default function ClusterPage() {
     {
       id: 'partitions',
       head: words.columns.partitions,
-      width: 110,
+      width: 96,
       className: 'num c-use',
       cell: (node) => (
         <>
@@ -64,14 +64,14 @@ export default function ClusterPage() {
     {
       id: 'lease',
       head: words.columns.lease,
-      width: 110,
+      width: 100,
       className: 'num hide-s',
       cell: (node) => (typeof node.lease_left_ms === 'number' ? f.duration(node.lease_left_ms) : '–'),
     },
     {
       id: 'clock',
       head: words.columns.clock,
-      width: 100,
+      width: 84,
       className: 'num hide-s',
       cell: (node) =>
         typeof node.clock_offset_ms === 'number'
@@ -81,14 +81,14 @@ export default function ClusterPage() {
     {
       id: 'since',
       head: words.columns.since,
-      width: 110,
+      width: 84,
       className: 'num hide-s',
       cell: (node) => <Duration from={node.since} />,
     },
     {
       id: 'version',
       head: words.columns.version,
-      width: 110,
+      width: 84,
       className: 'grey hide-s',
       cell: (node) => node.version,
     },

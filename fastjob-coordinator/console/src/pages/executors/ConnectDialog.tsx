@@ -36,7 +36,7 @@ async fn hello(ctx: &JobContext) -> JobResult {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Executor::builder("my-service")
-        .admin_addresses(["${address}"])
+        .coordinators(["${address}"])
         .run()
         .await?;
     Ok(())

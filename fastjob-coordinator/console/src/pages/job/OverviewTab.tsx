@@ -143,7 +143,7 @@ function NextFires({ job }: { job: JobView }) {
               const shift = before && offsetName(here, new Date(before)) !== offsetName(here, new Date(at))
               return (
                 <li key={at}>
-                  <span className="grey">{f.weekday(at, zone)}</span>
+                  <span className="grey">{f.fireDay(at, zone)}</span>
                   <span>{f.clock(at, zone)}</span>
                   <span className="wait">
                     {shift ? say(t.job.gap, { shift: offsetName(here, new Date(at)) }) : ''}

@@ -6,7 +6,7 @@ const W = 960
 const H = 88
 
 export function RunTimeChart({ buckets, label }: { buckets: readonly StatsBucket[]; label: string }) {
-  const { f } = useI18n()
+  const { t, f } = useI18n()
   const most = Math.max(1, ...buckets.map((one) => one.run_time?.p95_ms ?? 0))
   const w = W / Math.max(1, buckets.length)
   const y = (ms: number) => H - 4 - (ms / most) * (H - 12)
@@ -30,7 +30,6 @@ export function RunTimeChart({ buckets, label }: { buckets: readonly StatsBucket
     })
     .join('')
   const first = buckets[0]
-  const last = buckets[buckets.length - 1]
   return (
     <div className="chart">
       <div className="y">
@@ -47,9 +46,9 @@ export function RunTimeChart({ buckets, label }: { buckets: readonly StatsBucket
       <div />
       <div className="axis">
         {first && <span className="s0">{f.near(first.at)}</span>}
-        {last && (
+        {first && (
           <span className="e" style={{ left: '100%' }}>
-            {f.near(last.at)}
+            {t.time.now}
           </span>
         )}
       </div>

@@ -17,7 +17,7 @@ impl JobHandler for DemoJobHandler {
 }
 
 // and in main
-Executor::builder("demo").admin_addresses(["${address}"]).run().await?;`
+Executor::builder("demo").coordinators(["${address}"]).run().await?;`
 
 /** Three steps of a fresh coordinator, which tick themselves off. */
 export function FirstRun({ onSkip }: { onSkip: () => void }) {

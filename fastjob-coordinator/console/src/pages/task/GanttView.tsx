@@ -43,7 +43,7 @@ export function GanttView({ shards, several, open, zone, onPick }: Props) {
       <div className="g axis-r">
         <h2>{several ? t.task.gantt.shards : t.task.gantt.attempts}</h2>
         <div className="axis" aria-hidden="true">
-          {apart(axis.ticks).map((one, index) => (
+          {apart(axis.ticks, tick(axis.ticks[0]?.at ?? 0).length).map((one, index) => (
             <span key={one.at} className={index === 0 ? 's0' : 'h'} style={{ left: `${one.x}%` }}>
               {tick(one.at)}
             </span>
@@ -68,13 +68,19 @@ export function GanttView({ shards, several, open, zone, onPick }: Props) {
   )
 }
 
-/** Ticks whose labels, of at most twelve characters, do not lie over each other. */
-function apart<Tick extends { x: number }>(ticks: readonly Tick[]): Tick[] {
+/** The width of a character of a label, in percent of an axis that is not wide. */
+const CHARACTER = 1.15
+/** Between two labels. */
+const GAP = 1.5
+
+/** Ticks whose labels, of so many characters, do not lie over each other. */
+function apart<Tick extends { x: number }>(ticks: readonly Tick[], characters: number): Tick[] {
+  const width = characters * CHARACTER
   const kept: Tick[] = []
   for (const one of ticks) {
     const last = kept[kept.length - 1]
     // The label of the first tick begins at it; those of the others are centred.
-    if (!last || one.x - last.x >= (kept.length === 1 ? 16 : 11)) kept.push(one)
+    if (!last || one.x - last.x >= (kept.length === 1 ? 1.5 * width : width) + GAP) kept.push(one)
   }
   return kept
 }

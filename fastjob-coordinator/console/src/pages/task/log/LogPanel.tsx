@@ -177,7 +177,12 @@ export function LogPanel(props: Props) {
           {say(t.task.log.newLines, { n: following.unseen })}
         </button>
       )}
-      <LogFoot log={log} filter={filter} executor={props.executor} growing={growing} />
+      <LogFoot
+        log={log}
+        filter={filter}
+        executor={props.executor}
+        growing={growing && props.startedAt !== null}
+      />
     </section>
   )
 }
@@ -215,7 +220,8 @@ function LogEmpty(props: {
       </div>
     )
   }
-  return <Empty icon="log" title={props.open ? t.task.log.emptyRunning : t.task.log.empty} />
+  const { empty, emptyRunning, notStarted } = t.task.log
+  return <Empty icon="log" title={props.open ? (props.started ? emptyRunning : notStarted) : empty} />
 }
 
 function shownText(filter: LogFilter, buffer: { missing: number; text: (index: number) => string }): string {
