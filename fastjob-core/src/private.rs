@@ -92,8 +92,7 @@ impl Access {
         }
         // systemd provides credentials as files of root and root's group, with an ACL for the
         // reader.
-        let is_of_group =
-            group == ROOT || reader.user == ROOT || reader.groups.contains(&group);
+        let is_of_group = group == ROOT || reader.user == ROOT || reader.groups.contains(&group);
         let is_given = user == ROOT && mode & 0o030 == 0 && is_of_group;
         if mode & 0o070 != 0 && !is_given {
             return Some(Exposed::ToGroup { mode, group });

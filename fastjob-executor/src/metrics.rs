@@ -192,8 +192,7 @@ impl ExecutorMetrics {
             opened: _,
             logs,
             gauges,
-        } =
-            &*self.0;
+        } = &*self.0;
         let held = gauges.get().and_then(|Source(read)| read()).unwrap_or_default();
         let about = about.get();
         let handlers = about.into_iter().flat_map(|about| &about.handlers);

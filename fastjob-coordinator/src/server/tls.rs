@@ -79,7 +79,8 @@ impl TlsFiles {
     /// Fails if a file cannot be read or lacks its section, or if the two do not match.
     pub(crate) fn load(&self) -> Result<Tls, TlsError> {
         let (cert, key) = self.read()?;
-        let loaded = Loaded { acceptor: self.acceptor(&cert, &key)?, version: version(&cert, &key) };
+        let loaded =
+            Loaded { acceptor: self.acceptor(&cert, &key)?, version: version(&cert, &key) };
         Ok(Tls(Arc::new(Shared { files: self.clone(), current: RwLock::new(loaded) })))
     }
 
@@ -152,7 +153,9 @@ impl Tls {
             tokio::time::sleep(interval).await;
             let tls = self.clone();
             // A panic there is a bug, which the next look must not end with.
-            let Ok(looked) = tokio::task::spawn_blocking(move || tls.reload()).await else { continue };
+            let Ok(looked) = tokio::task::spawn_blocking(move || tls.reload()).await else {
+                continue;
+            };
             match looked {
                 Ok(false) => failed = None,
                 Ok(true) => {

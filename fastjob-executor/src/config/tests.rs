@@ -134,7 +134,8 @@ fn the_token_can_be_in_a_file_of_its_own() {
         load(text, env).map(|config| config.token().map(|token| token.0.clone()))
     };
     let fails = |text: &str, env: &[(&str, &str)]| token(text, env).unwrap_err().to_string();
-    let (named, secret) = (format!("[executor]\ntoken_file = '{path}'"), Some("a-very-secret-token"));
+    let (named, secret) =
+        (format!("[executor]\ntoken_file = '{path}'"), Some("a-very-secret-token"));
     assert_eq!(token(&named, &[]).unwrap().as_deref(), secret);
     let variable = [("FASTJOB_TOKEN_FILE", path)];
     assert_eq!(token("", &variable).unwrap().as_deref(), secret);

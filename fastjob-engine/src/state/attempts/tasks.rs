@@ -60,7 +60,8 @@ pub(crate) struct SpreadEnd {
 impl Spread {
     /// The number of shards that failed, and the first of them.
     fn failed(&self) -> Option<(usize, ShardFailure)> {
-        let failed = |at: &ShardAt| matches!(at, ShardAt::Ended { state: AttemptState::Failed, .. });
+        let failed =
+            |at: &ShardAt| matches!(at, ShardAt::Ended { state: AttemptState::Failed, .. });
         // One that failed before this engine was loaded: how is in its row only.
         let loaded = || {
             let index = self.shards.iter().position(failed)?;

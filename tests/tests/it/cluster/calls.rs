@@ -37,6 +37,36 @@ async fn any_node_accepts_any_call_and_a_job_runs_whichever_node_owns_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_list_of_nodes_shows_how_long_their_leases_last_and_which_node_is_silent() {
+    let mut cluster = Cluster::start(2).await;
+    let rest = cluster.nodes[0].rest();
+    let listed = || async {
+        let (_, nodes) = rest.get("/api/v1/nodes").await.ok()?;
+        let mut nodes: Vec<(String, i64)> = Vec::new();
+        for node in nodes["items"].as_array()? {
+            nodes.push((node["state"].as_str()?.to_owned(), node["lease_left_ms"].as_i64()?));
+        }
+        Some(nodes)
+    };
+    let lease = i64::try_from(LEASE.as_millis()).unwrap();
+    eventually("both nodes have a lease", LEASE * 5, || async {
+        let nodes = listed().await?;
+        assert!(nodes.iter().all(|(_, left)| *left <= lease), "{nodes:?}");
+        let alive = nodes.iter().filter(|(state, left)| state == "alive" && *left > 0);
+        (alive.count() == 2).then_some(())
+    })
+    .await;
+    cluster.nodes[1].kill();
+    // Until its row is removed, the list says that it is silent.
+    eventually("the killed node is silent or gone", LEASE * 5, || async {
+        let nodes = listed().await?;
+        let alive = nodes.iter().filter(|(state, _)| state == "alive").count();
+        (alive == 1).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_running_task_is_shown_and_stopped_through_any_node() {
     let cluster = Cluster::start(2).await;
     let _executor = cluster.executor("e1");
