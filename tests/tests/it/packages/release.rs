@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 use super::root;
 
 /// What the script reads before it builds anything.
-const READ: [&str; 13] = [
+const READ: [&str; 15] = [
     "Cargo.toml",
     "Cargo.lock",
     "CHANGELOG.md",
@@ -13,6 +13,8 @@ const READ: [&str; 13] = [
     "deploy/docker/docker-compose.yml",
     "deploy/helm/fastjob/Chart.yaml",
     "deploy/kubernetes/kustomization.yaml",
+    "docs/install.md",
+    "docs/zh/install.md",
     "fastjob-client/Cargo.toml",
     "fastjob-coordinator/Cargo.toml",
     "fastjob-core/Cargo.toml",
@@ -22,8 +24,12 @@ const READ: [&str; 13] = [
 ];
 
 /// Runs the script on a copy of what it reads, in which `change` was made; returns its messages. The
-/// copy has no tools to build with.
+/// copy has no tools to build with, and is not under version control.
 fn release(change: impl FnOnce(&Path)) -> String {
+    release_with(&["--allow-dirty"], change)
+}
+
+fn release_with(args: &[&str], change: impl FnOnce(&Path)) -> String {
     let folder = tempfile::tempdir().unwrap();
     for path in READ.into_iter().chain(["scripts/release"]) {
         let to = folder.path().join(path);
@@ -40,7 +46,8 @@ fn release(change: impl FnOnce(&Path)) -> String {
     change(folder.path());
     let paths = format!("{}:/usr/bin:/bin", bin.display());
     let mut script = Command::new("bash");
-    script.arg(folder.path().join("scripts/release")).env("PATH", paths);
+    script.arg(folder.path().join("scripts/release")).args(args);
+    script.env("PATH", paths).env("LC_ALL", "C");
     let done = script.current_dir(folder.path()).output().unwrap();
     assert!(!done.status.success(), "it must not go on without a toolchain");
     String::from_utf8_lossy(&done.stderr).into_owned()
@@ -66,6 +73,7 @@ fn a_release_needs_versions_and_a_changelog_that_agree() {
         ("deploy/docker/Dockerfile", format!("VERSION={version}")),
         ("deploy/docker/docker-compose.yml", format!("image: fastjob:{version}")),
         ("deploy/kubernetes/kustomization.yaml", format!("newTag: {version}")),
+        ("docs/install.md", format!("tar -xzf fastjob-{version}")),
         ("deploy/helm/fastjob/Chart.yaml", format!("\nversion: {version}")),
         ("deploy/helm/fastjob/Chart.yaml", format!("appVersion: \"{version}\"")),
         ("Cargo.lock", format!("name = \"fastjob-engine\"\nversion = \"{version}\"")),
@@ -87,4 +95,19 @@ fn a_release_needs_versions_and_a_changelog_that_agree() {
         );
     });
     assert!(said.contains("fastjob-core/Cargo.toml has a version of its own"), "{said}");
+}
+
+#[test]
+fn a_release_is_made_of_a_commit() {
+    let said = release_with(&[], |root| {
+        let made =
+            Command::new("git").args(["init", "--quiet"]).current_dir(root).status().unwrap();
+        assert!(made.success());
+    });
+    assert!(
+        said.contains("changes that are not committed") && said.contains("Cargo.toml"),
+        "{said}"
+    );
+    let said = release_with(&[], |_| {});
+    assert!(said.contains("not a git repository"), "{said}");
 }
