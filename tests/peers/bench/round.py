@@ -2,9 +2,10 @@
 
 The processes of a system follow one protocol. Their environment says what to do (`PEER_MODE`, `PEER_ROLE`, `PEER_N`,
 `PEER_URL`, ...). Each prints `ready` when it has done what comes before the run, then reads the line
-`window FROM UNTIL`, with both in milliseconds since 1970, and ends at the line `stop`. Before it ends it writes the
-calls of its handlers to `calls-PID.csv` in `PEER_OUT`: schedule, due, start; the due instant is in milliseconds, or
-the id of the task if the system's schedules have no instants.
+`window FROM UNTIL`, with both in milliseconds since 1970, and ends at the line `stop`. Lines before `ready` that begin
+with `note: ` are printed. Before it ends it writes the calls of its handlers to `calls-PID.csv` in `PEER_OUT`:
+schedule, due, start; the due instant is in milliseconds, or the id of the task if the system's schedules have no
+instants. The answer to the start with number N is a line with the schedule -1 and N instead of the due instant.
 """
 
 import os
@@ -113,6 +114,9 @@ class Processes:
                 if not read:
                     raise RoundFailed(f"{process.args} did not become ready:\n{self.said()}")
                 buffer += read
+            for line in buffer.decode(errors="replace").splitlines():
+                if line.startswith("note: "):
+                    print(f"  {line[6:]}", flush=True)
 
     def tell(self, line):
         for process in self.running:

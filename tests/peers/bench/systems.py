@@ -50,12 +50,13 @@ class System:
 class Quartz(System):
     modes = ("every", "due", "starts")
     first_rate = 200
+    budget = 110
 
     def __init__(self):
         debian = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", "libquartz2-java"], capture_output=True, text=True)
         self.title = f"Quartz {debian.stdout} of Debian, JobStoreTX, one node; {Postgres.version()}"
         self.durability = ON_POSTGRES + "; outcomes are not recorded"
-        self.settings = "20 threads, batches of 100 triggers, HikariCP; not clustered, so without locks in the database"
+        self.settings = "50 threads, batches of 50 triggers, HikariCP; not clustered, so without locks in the database"
         self.classes = HOME / "quartz"
         self.classes.mkdir(parents=True, exist_ok=True)
         self.path = ":".join([*(f"/usr/share/java/{jar}.jar" for jar in JARS), str(self.classes)])
@@ -68,6 +69,7 @@ class Quartz(System):
 
 
 class ApScheduler(System):
+    budget = 80
     modes = ("every", "due")
 
     def __init__(self):
@@ -83,11 +85,12 @@ class ApScheduler(System):
 
 
 class Procrastinate(System):
+    budget = 80
 
     def __init__(self):
         self.title = f"Procrastinate {version('procrastinate')} (psycopg {version('psycopg')}); {Postgres.version()}"
         self.durability = ON_POSTGRES + "; outcomes are recorded"
-        self.settings = "one worker with concurrency 50, which also defers; the callers of starts in a process of their own"
+        self.settings = "2 worker processes with concurrency 50, of which one defers the periodic tasks"
 
     def store(self):
         class Prepared(Postgres):
@@ -102,7 +105,7 @@ class Procrastinate(System):
         return Prepared()
 
     def commands(self, store, mode, number, lose):
-        roles = ["worker", "caller"] if mode == "starts" else ["worker"]
+        roles = ["worker", "helper", *(["caller"] if mode == "starts" else [])]
         command = [sys.executable, str(PROGRAMS / "procrastinate_peer.py")]
         return [(command, self.environment(store, mode, number, lose, PEER_ROLE=role)) for role in roles]
 
@@ -120,6 +123,7 @@ class Procrastinate(System):
 
 
 class CeleryBeat(System):
+    budget = 95
     has_instants = False
 
     def __init__(self):
@@ -147,7 +151,8 @@ class BullMq(System):
     """On Redis; the class below is on PostgreSQL."""
 
     first_rate = 500
-    workers = int(os.environ.get("PEER_WORKERS", "1"))
+    budget = 110
+    workers = int(os.environ.get("PEER_WORKERS", "2"))
     backend = "redis"
     fsync = "everysec"
 
@@ -155,7 +160,7 @@ class BullMq(System):
         self.title = f"BullMQ {package('bullmq')} (ioredis {package('ioredis')}), job schedulers; {Redis.version()}"
         lost = "a crash of the machine loses the last second" if self.fsync == "everysec" else "each answer is synced"
         self.durability = f"appendonly, appendfsync={self.fsync}: {lost}; outcomes are recorded"
-        self.settings = f"{self.workers} worker process(es), concurrency 100"
+        self.settings = f"{self.workers} worker processes with concurrency 100"
 
     def store(self):
         return Redis(self.fsync)
@@ -185,11 +190,13 @@ class BullMqAlways(BullMq):
 
 class BullMqPostgres(BullMq):
     backend = "postgres"
+    first_rate = 100
+    budget = 80
 
     def __init__(self):
         self.title = f"BullMQ {package('bullmq')} (pg {package('pg')}), job schedulers; {Postgres.version()}"
         self.durability = ON_POSTGRES + "; outcomes are recorded"
-        self.settings = f"{self.workers} worker process(es), concurrency 100"
+        self.settings = f"{self.workers} worker processes with concurrency 100"
 
     def store(self):
         return Postgres()

@@ -56,7 +56,7 @@ def call_for(start_ms, until_ms):
 
 
 def recorded():
-    """The results in the store: (schedule, due or id, started, ended)."""
+    """The results in the store: (schedule, due or id, started, ended), which is None if the task failed."""
     store = redis.Redis.from_url(protocol.URL)
     keys = list(store.scan_iter("celery-task-meta-*", count=10_000))
     rows = []
@@ -66,6 +66,9 @@ def recorded():
             if meta["status"] == "SUCCESS":
                 schedule, due, started = meta["result"]
                 rows.append((schedule, meta["task_id"] if due is None else due, started, meta["date_done"]))
+            else:
+                schedule, due, started = meta["result"]["exc_message"]
+                rows.append((schedule, meta["task_id"] if due is None else due, started, None))
     return rows
 
 
@@ -101,7 +104,7 @@ def main():
                 process.wait()
     rows = [row for row in recorded() if row[0] >= 0]
     with open(os.path.join(out, "records.json"), "w") as file:
-        json.dump(rows, file)
+        json.dump([row for row in rows if row[3] is not None], file)
     protocol.CALLS.extend((schedule, due, started) for schedule, due, started, _ in rows)
     protocol.write_calls()
 

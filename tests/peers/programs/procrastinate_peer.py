@@ -1,7 +1,7 @@
 """Procrastinate on PostgreSQL: N periodic tasks with a cron of seconds, or tasks that are deferred at once.
 
-Its store has the outcome of every job. The worker of role `worker` defers the periodic tasks and runs them; the one
-of role `caller` defers tasks for 64 callers.
+Its store has the outcome of every job. The process of role `worker` defers the periodic tasks and runs jobs, the one of
+role `helper` runs jobs, and the one of role `caller` defers tasks for as many callers as there are.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ async def main():
             await call_for(*window)
             await stdin_line()
         else:
-            if protocol.MODE != "starts":
+            if protocol.MODE != "starts" and protocol.ROLE == "worker":
                 every = "*/5" if protocol.MODE == "due" else "*"
                 for n in range(protocol.N):
                     # Six fields: the last one is that of seconds.
