@@ -1,0 +1,2 @@
+// The task of Graphile Worker's own bench.
+module.exports = () => {};
