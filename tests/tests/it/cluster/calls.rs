@@ -41,9 +41,9 @@ async fn the_list_of_nodes_shows_how_long_their_leases_last_and_which_node_is_si
     let mut cluster = Cluster::start(2).await;
     let rest = cluster.nodes[0].rest();
     let listed = || async {
-        let (_, nodes) = rest.get("/api/v1/nodes").await.ok()?;
+        let (_, listed) = rest.get("/api/v1/nodes").await.ok()?;
         let mut nodes: Vec<(String, i64)> = Vec::new();
-        for node in nodes["items"].as_array()? {
+        for node in listed["items"].as_array()? {
             nodes.push((node["state"].as_str()?.to_owned(), node["lease_left_ms"].as_i64()?));
         }
         Some(nodes)
