@@ -33,7 +33,7 @@ fn the_alarm_of_a_task_with_shards_names_the_one_that_failed_even_if_another_end
     assert!(story.alarms.is_empty(), "a shard is open");
     story.finish(1, shards[2], End::Succeeded);
     assert_eq!(story.task_state(shards[0]), TaskState::Failed);
-    let said = ("fatal", "shard 1 of 3 failed: the disk is full", Some("e"), 1);
+    let said = ("fatal error", "shard 1 of 3 failed: the disk is full", Some("e"), 1);
     assert_eq!(only(&story), said);
 }
 
@@ -43,7 +43,7 @@ fn the_alarm_of_a_task_of_which_several_shards_failed_counts_them_and_quotes_the
     story.finish_saying(1, shards[2], FAILED, Some("no such file"));
     story.finish_saying(1, shards[0], FAILED, Some("something else"));
     story.finish(1, shards[1], End::Succeeded);
-    let said = ("fatal", "2 of 3 shards failed, shard 2 first: no such file", Some("e"), 1);
+    let said = ("fatal error", "2 of 3 shards failed, shard 2 first: no such file", Some("e"), 1);
     assert_eq!(only(&story), said);
 }
 
@@ -65,5 +65,5 @@ fn a_stopped_task_with_a_failed_shard_raises_the_alarm_of_that_shard() {
     story.finish_saying(1, shards[0], FAILED, None);
     story.finish(1, shards[1], End::Stopped);
     story.finish(1, shards[2], End::Stopped);
-    assert_eq!(only(&story), ("fatal", "shard 0 of 3 failed", Some("e"), 1));
+    assert_eq!(only(&story), ("fatal error", "shard 0 of 3 failed", Some("e"), 1));
 }

@@ -131,7 +131,8 @@ fn check_cargo(folder: &Path, args: &[&str]) -> Result<(), String> {
             return Err(format!("{} {}: there is none", pair[0], pair[1]));
         }
     }
-    match own.windows(2).any(|pair| pair == ["--bin", "fastjob"]) {
+    let runs = own.first() == Some(&"run");
+    match runs && own.windows(2).any(|pair| pair == ["--bin", "fastjob"]) {
         true => check_fastjob(folder, passed.get(1..).unwrap_or_default()),
         false => Ok(()),
     }
@@ -204,6 +205,7 @@ fn mistakes_in_commands_are_found() {
                  fj http://127.0.0.1:7070 job list\n\
                  cargo run --profile quick --bin quickstart\n\
                  cargo run --bin fastjob -- serve --log-format json\n\
+                 cargo build --profile quick --bin fastjob\n\
                  cargo bench -p fastjob-tests --bench throughput\n\
                  scripts/cluster\n\
                  curl -X POST http://127.0.0.1:7070 -d '{\"param\":{\"n\":3}}'\n";
