@@ -33,7 +33,7 @@ clean_up() {
     done
     umount "$folder/groups" 2>/dev/null || true
     ip netns delete "$network" 2>/dev/null || true
-    rm -rf "$folder"
+    rm -rf --one-file-system "$folder"
 }
 trap clean_up EXIT
 

@@ -75,8 +75,7 @@ impl Access {
     /// Who else can read the file; `None` if it is private to `reader` and root.
     ///
     /// A root file may be readable by one of the process's groups: services in `/etc` and in
-    /// Kubernetes get their secrets this way, and could not read them otherwise. Root, who has given
-    /// such a file to the group of a service, may read it too, for example to check a configuration.
+    /// Kubernetes get their secrets this way, and could not read them otherwise.
     pub fn exposed_to_others(self, reader: &Reader) -> Option<Exposed> {
         const ROOT: u32 = 0;
         let Self { mode, user, group } = self;
@@ -92,7 +91,7 @@ impl Access {
         }
         // systemd provides credentials as files of root and root's group, with an ACL for the
         // reader.
-        let is_of_group = group == ROOT || reader.user == ROOT || reader.groups.contains(&group);
+        let is_of_group = group == ROOT || reader.groups.contains(&group);
         let is_given = user == ROOT && mode & 0o030 == 0 && is_of_group;
         if mode & 0o070 != 0 && !is_given {
             return Some(Exposed::ToGroup { mode, group });
@@ -153,10 +152,6 @@ mod tests {
         let theirs = exposed(7, 7, 0o644).unwrap();
         assert!(theirs.is_foreign(false) && !theirs.is_foreign(true));
         let root = Reader { user: 0, groups: vec![0] };
-        let as_root = |group, mode| Access { mode, user: 0, group }.exposed_to_others(&root);
-        assert_eq!(as_root(0, 0o640), None);
-        assert_eq!(as_root(3000, 0o640), None, "root has given it to the group of a service");
-        assert_eq!(as_root(3000, 0o660), group(0o660, 3000), "the group may change it");
-        assert_eq!(as_root(3000, 0o644), Some(Exposed::ToAll { mode: 0o644 }));
+        assert_eq!(Access { mode: 0o640, user: 0, group: 0 }.exposed_to_others(&root), None);
     }
 }

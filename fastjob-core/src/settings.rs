@@ -252,6 +252,6 @@ mod tests {
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), count);
-        assert_eq!(executor_variables().len(), 17);
+        assert_eq!(executor_variables().len(), 18);
     }
 }

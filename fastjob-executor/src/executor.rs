@@ -81,18 +81,19 @@ impl Executor {
     }
 
     /// Ends when a coordinator has accepted this executor, for a readiness probe or a test: from then
-    /// on, jobs can be dispatched to it. Does not end if that never happens, so set a timeout. Can be
-    /// called again after a lost connection, through [`metrics`](Self::metrics) as well:
-    /// [`MetricsSnapshot::sessions`](crate::MetricsSnapshot::sessions) is then above 0.
+    /// on, jobs can be dispatched to it. Does not end if that never happens. Whether it is connected
+    /// later is in its metrics: [`MetricsSnapshot::sessions`](crate::MetricsSnapshot::sessions).
     ///
     /// ```
-    /// # use fastjob_executor::{Discovery, prelude::*};
-    /// # async fn run(executor: Executor) -> Result<(), Box<dyn std::error::Error>> {
+    /// # use fastjob_executor::prelude::*;
+    /// # async fn run(executor: Executor) -> Result<(), ExecutorError> {
     /// let connected = executor.connected();
-    /// let running = tokio::spawn(executor.run());
-    /// connected.await;
-    /// // … report that the service is ready
-    /// # Ok(running.await??)
+    /// let mut running = std::pin::pin!(executor.run());
+    /// tokio::select! {
+    ///     ended = &mut running => return ended, // it could not start, or was stopped before
+    ///     () = connected => {} // report that the service is ready
+    /// }
+    /// running.await
     /// # }
     /// ```
     pub fn connected(&self) -> impl Future<Output = ()> + Send + 'static {

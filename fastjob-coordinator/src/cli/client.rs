@@ -122,8 +122,10 @@ fn trust_hint(reason: &str) -> &'static str {
     if reason.contains("CaUsedAsEndEntity") {
         "the certificate is that of an authority: create one with basicConstraints=CA:FALSE for the \
          coordinator"
-    } else if reason.contains("Expired") {
-        "renew the coordinator's certificate, and restart the coordinator"
+    } else if reason.contains("Expired") || reason.contains("expired") {
+        "renew the coordinator's certificate, or correct the clock of this machine"
+    } else if reason.contains("not valid yet") || reason.contains("NotValidYet") {
+        "correct the clock of this machine, or that of the one that made the certificate"
     } else if reason.contains("not valid for name") {
         "use a name of the certificate with --server, or add this one to it as subjectAltName"
     } else {
@@ -174,6 +176,11 @@ mod tests {
         for (reason, part) in [
             ("invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))", "CA:FALSE"),
             ("invalid peer certificate: Expired", "renew"),
+            (
+                "invalid peer certificate: certificate expired: verification time 1796049600",
+                "renew",
+            ),
+            ("invalid peer certificate: certificate not valid yet: verification time 1", "clock"),
             (r#"invalid peer certificate: certificate not valid for name "a""#, "subjectAltName"),
             ("invalid peer certificate: UnknownIssuer", "--ca-cert"),
         ] {

@@ -96,7 +96,8 @@ settings! {
     /// text.
     pub struct TlsConfig {
         /// A PEM file with the certificate and its chain. A file that changes is loaded again within
-        /// 30 s, without a restart.
+        /// a minute, without a restart. In a cluster, nodes trust the authorities that were in it at
+        /// their start: restart them if a renewed certificate is of another one.
         pub cert: PathBuf = PathBuf::new();
         /// A PEM file with the private key, which other users of the machine must not be able to
         /// read.

@@ -174,7 +174,7 @@ impl Bound {
         let admission = Admission::new(limits.clone());
         // Aborted when this future ends or is dropped.
         let mut renewal = JoinSet::new();
-        if let Some(tls) = tls.clone() {
+        if let Some(tls) = tls.clone().filter(Tls::is_of_files) {
             renewal.spawn(tls.renew(RENEWAL));
         }
         let connections = Arc::new(Connections::new(app, tls, &limits, stop.clone(), self.addr));

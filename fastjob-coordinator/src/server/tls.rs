@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use fastjob_core::error::chain;
+use fastjob_core::{error::chain, private};
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject},
@@ -138,42 +138,66 @@ impl Tls {
             return Ok(false);
         }
         let acceptor = files.acceptor(&cert, &key)?;
+        if let Ok((_, Some(exposed))) = private::read(&files.key) {
+            tracing::warn!(
+                key = %files.key.display(),
+                %exposed,
+                "others can read the key of the certificate: a start with it is rejected, unless \
+                 insecure_files = true"
+            );
+        }
         *current.write().unwrap_or_else(PoisonError::into_inner) = Loaded { acceptor, version };
         Ok(true)
     }
 
+    /// Whether its files can change: a pipe can be read only once.
+    pub(super) fn is_of_files(&self) -> bool {
+        let TlsFiles { cert, key } = &self.0.files;
+        [cert, key].into_iter().all(|path| std::fs::metadata(path).is_ok_and(|it| it.is_file()))
+    }
+
+    /// The version of the files at the moment, or why they cannot be read. Blocks while it reads.
+    fn look(&self) -> Result<u64, String> {
+        let read = self.0.files.read().map(|(cert, key)| version(&cert, &key));
+        read.map_err(|err| chain(&err))
+    }
+
     /// Looks every `interval` whether the files have changed. Never ends.
     ///
-    /// Certificate and key are two files, which may be replaced one after the other: a failure is
-    /// reported if it lasts until the next look, and once.
+    /// Certificate and key are replaced one after the other, and may be written piece by piece: they
+    /// count once two looks have found the same. What cannot be used is reported once.
     pub(super) async fn renew(self, interval: Duration) {
-        let mut failed: Option<String> = None;
-        let mut reported = None;
+        let (mut last, mut settled) = (None, None);
         loop {
             tokio::time::sleep(interval).await;
             let tls = self.clone();
             // A panic there is a bug, which the next look must not end with.
-            let Ok(looked) = tokio::task::spawn_blocking(move || tls.reload()).await else {
+            let looking = tokio::task::spawn_blocking(move || tls.look());
+            let Ok(found) = looking.await else { continue };
+            let is_stable = last.as_ref() == Some(&found);
+            last = Some(found.clone());
+            if !is_stable || settled.as_ref() == Some(&found) {
                 continue;
+            }
+            settled = Some(found.clone());
+            let tls = self.clone();
+            let load = move || tls.reload().map_err(|err| chain(&err));
+            let renewed = match found {
+                Err(why) => Err(why),
+                Ok(_) => {
+                    let Ok(loaded) = tokio::task::spawn_blocking(load).await else { continue };
+                    loaded
+                }
             };
-            match looked {
-                Ok(false) => failed = None,
-                Ok(true) => {
-                    (failed, reported) = (None, None);
-                    let cert = self.0.files.cert.display();
-                    tracing::info!(%cert, "new connections use the renewed certificate");
-                }
-                Err(err) => {
-                    let why = chain(&err);
-                    let lasts = failed.replace(why.clone()).is_some_and(|before| before == why);
-                    if lasts && reported.as_ref() != Some(&why) {
-                        tracing::error!(
-                            error = why,
-                            "the changed certificate cannot be used: connections still use the old one"
-                        );
-                        reported = Some(why);
-                    }
-                }
+            let cert = self.0.files.cert.display();
+            match renewed {
+                Ok(false) => {}
+                Ok(true) => tracing::info!(%cert, "new connections use the renewed certificate"),
+                Err(error) => tracing::error!(
+                    %cert,
+                    error,
+                    "the changed certificate cannot be used: connections still use the old one"
+                ),
             }
         }
     }

@@ -42,19 +42,22 @@ pub(super) struct FailedShards {
     pub(super) failed: usize,
     /// The number of all shards.
     pub(super) total: usize,
-    /// The first one that failed.
-    pub(super) first: ShardFailure,
+    /// One of them.
+    pub(super) one: ShardFailure,
 }
 
 impl FailedShards {
     /// Such as `2 of 8 shards failed, shard 3 first: the disk is full`.
     fn message(&self) -> String {
-        let Self { failed, total, first } = self;
+        let Self { failed, total, one } = self;
         let which = match failed {
-            1 => format!("shard {} of {total} failed", first.shard),
-            _ => format!("{failed} of {total} shards failed, shard {} first", first.shard),
+            1 => format!("shard {} of {total} failed", one.shard),
+            _ if one.is_loaded => {
+                format!("{failed} of {total} shards failed, one of them shard {}", one.shard)
+            }
+            _ => format!("{failed} of {total} shards failed, shard {} first", one.shard),
         };
-        let why = first.message.as_deref().filter(|message| !message.is_empty());
+        let why = one.message.as_deref().filter(|message| !message.is_empty());
         why.map_or_else(|| which.clone(), |why| format!("{which}: {why}"))
     }
 }
@@ -83,9 +86,9 @@ impl Engine {
         let reason = match kind {
             AlarmKind::Failed if end == TaskState::Failed => {
                 let of_shard = |shards: &FailedShards| {
-                    shards.first.reason.map_or("a shard failed", FailReason::as_str)
+                    shards.one.reason.map_or("a shard failed", FailReason::as_str)
                 };
-                shards.map(of_shard).or(why.reason).unwrap_or_default()
+                shards.map(of_shard).or(why.reason).unwrap_or("a retry was skipped")
             }
             AlarmKind::Failed => "children not started",
             AlarmKind::Recovered | AlarmKind::RunsLong | AlarmKind::StartsLate => "",
@@ -94,9 +97,8 @@ impl Engine {
         let message = [of_shards.as_deref().or(why.message), why.refused.as_deref()];
         let message: Vec<_> = message.into_iter().flatten().collect();
         let text = Text { kind, reason, message: &message.join("; ") };
-        // If only the store knows how it failed, the alarm is about the shard that ended last.
-        let (executor, number) = match shards.filter(|shards| shards.first.number > 0) {
-            Some(shards) => (shards.first.executor.clone(), shards.first.number),
+        let (executor, number) = match shards {
+            Some(shards) => (shards.one.executor.clone(), shards.one.number),
             None => {
                 let life = self.fleet.at(open.life());
                 (life.map(|life| life.executor().to_string()), open.row.number)

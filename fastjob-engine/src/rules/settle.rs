@@ -148,7 +148,7 @@ impl Engine {
         let (task_state, spread) = self.task_after(&open, &outcome, retry.is_some());
         let (task_result, shards) = spread.map_or((None, None), |end| {
             let SpreadEnd { state: _, results, failed, total } = end;
-            (Some(results), failed.map(|(failed, first)| FailedShards { failed, total, first }))
+            (Some(results), failed.map(|(failed, one)| FailedShards { failed, total, one }))
         });
         let ended = task_state.filter(|state| state.is_final());
         if let Some(end) = ended {
@@ -218,6 +218,7 @@ impl Engine {
                 executor: fleet.at(open.life()).map(|life| life.executor().to_string()),
                 reason: outcome.end.reason(),
                 message: outcome.message.as_deref().map(|text| cut(text).to_owned()),
+                is_loaded: false,
             };
             let result = outcome.result.as_deref();
             let end = self.attempts.end_shard(&open.row, outcome.end, result, failure);

@@ -25,8 +25,8 @@ pub(super) struct Spread {
     shards: Vec<ShardAt>,
     /// The number of shards that have not ended.
     open: usize,
-    /// The first shard that failed since this engine runs, for the alarm of the task.
-    first_failure: Option<Box<ShardFailure>>,
+    /// A shard that failed, for the alarm of the task: the first one, unless it was loaded.
+    failure: Option<Box<ShardFailure>>,
 }
 
 /// How a shard failed for good, for the alarm of its task. What is not known is empty: the engine that
@@ -42,6 +42,8 @@ pub(crate) struct ShardFailure {
     pub(crate) reason: Option<FailReason>,
     /// The beginning of what the handler said.
     pub(crate) message: Option<String>,
+    /// Whether it was loaded: other shards may have failed before it.
+    pub(crate) is_loaded: bool,
 }
 
 /// The end of a task that was spread.
@@ -51,25 +53,25 @@ pub(crate) struct SpreadEnd {
     pub(crate) state: TaskState,
     /// The list of the shards' results, as JSON.
     pub(crate) results: String,
-    /// The number of shards that failed, and the first of them.
+    /// The number of shards that failed, and one of them.
     pub(crate) failed: Option<(usize, ShardFailure)>,
     /// The number of shards.
     pub(crate) total: usize,
 }
 
 impl Spread {
-    /// The number of shards that failed, and the first of them.
+    /// The number of shards that failed, and one of them.
     fn failed(&self) -> Option<(usize, ShardFailure)> {
         let failed =
             |at: &ShardAt| matches!(at, ShardAt::Ended { state: AttemptState::Failed, .. });
-        // One that failed before this engine was loaded: how is in its row only.
-        let loaded = || {
+        // One that the store does not have.
+        let unknown = || {
             let index = self.shards.iter().position(failed)?;
             let shard = u32::try_from(index).ok()?;
-            Some(ShardFailure { shard, ..ShardFailure::default() })
+            Some(ShardFailure { shard, is_loaded: true, ..ShardFailure::default() })
         };
-        let first = self.first_failure.as_deref().cloned().or_else(loaded)?;
-        Some((self.shards.iter().filter(|at| failed(at)).count(), first))
+        let one = self.failure.as_deref().cloned().or_else(unknown)?;
+        Some((self.shards.iter().filter(|at| failed(at)).count(), one))
     }
 }
 
@@ -184,7 +186,7 @@ impl Attempts {
         let left_out = shards.iter().filter(|shard| **shard == ShardAt::LEFT_OUT).count();
         let (job, state) = (head.row.job, head.task_state);
         let open = shards.len() - left_out;
-        let spread = Spread { job, state, open, shards, first_failure: None };
+        let spread = Spread { job, state, open, shards, failure: None };
         self.count.add(job, state);
         if let Some(before) = self.spreads.insert(head.row.task, spread) {
             self.count.remove(before.job, before.state);
@@ -228,8 +230,8 @@ impl Attempts {
         let at = spread.shards.get_mut(row.shard.index as usize)?;
         let state = shard_state(end.state(), row.number);
         *at = ShardAt::Ended { state, result: result.map(str::to_owned) };
-        if state == AttemptState::Failed && spread.first_failure.is_none() {
-            spread.first_failure = Some(Box::new(failure()));
+        if state == AttemptState::Failed && spread.failure.is_none() {
+            spread.failure = Some(Box::new(failure()));
         }
         spread.open = spread.open.saturating_sub(1);
         if spread.open > 0 {
@@ -278,7 +280,7 @@ impl Attempts {
                     // A shard that is neither open nor ended in the store does not exist.
                     shards: ShardAt::all_of(open, row.shard.total),
                     open: 0,
-                    first_failure: None,
+                    failure: None,
                 }
             });
             self.retried.remove(&row.task);
@@ -294,7 +296,14 @@ impl Attempts {
         for EndedShard { task, shard, number, state, result } in ended {
             let Some(spread) = self.spreads.get_mut(&task) else { continue };
             if let Some(at @ ShardAt::Ended { .. }) = spread.shards.get_mut(shard.index as usize) {
-                *at = ShardAt::Ended { state: shard_state(state, number), result };
+                let state = shard_state(state, number);
+                *at = ShardAt::Ended { state, result };
+                if state == AttemptState::Failed && spread.failure.is_none() {
+                    let shard = shard.index;
+                    let loaded =
+                        ShardFailure { shard, number, is_loaded: true, ..ShardFailure::default() };
+                    spread.failure = Some(Box::new(loaded));
+                }
             }
         }
     }

@@ -88,6 +88,7 @@ export const reasons = {
   oneShard: 'shard {n} of {m} failed',
   someShardsWhy: '{n} of {m} shards failed, shard {k} first: {why}',
   someShards: '{n} of {m} shards failed, shard {k} first',
+  oneOfShards: '{n} of {m} shards failed, one of them shard {k}',
 
   // What was not started.
   standsFor: 'stands for {n} missed fires',

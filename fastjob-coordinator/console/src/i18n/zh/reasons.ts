@@ -76,6 +76,7 @@ export const reasons: Words<typeof en> = {
   oneShard: '分片 {n}（共 {m} 个）失败',
   someShardsWhy: '{m} 个分片中有 {n} 个失败，分片 {k} 最先：{why}',
   someShards: '{m} 个分片中有 {n} 个失败，分片 {k} 最先',
+  oneOfShards: '{m} 个分片中有 {n} 个失败，其中有分片 {k}',
 
   standsFor: '代表错过的 {n} 次触发',
   missedOne: '错过并跳过 1 次触发',
