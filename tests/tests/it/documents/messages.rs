@@ -7,8 +7,9 @@ use super::{prose, read, root};
 
 const PAGES: [&str; 2] = ["docs/troubleshooting.md", "docs/zh/troubleshooting.md"];
 /// What libraries, the database and the system say.
-const OF_OTHERS: [&str; 7] = [
+const OF_OTHERS: [&str; 8] = [
     "Connection refused",
+    "certificate expired",
     "certificate not valid for name",
     "database is locked",
     "database or disk is full",
