@@ -43,7 +43,7 @@ if (role === "caller") {
     await callFor(window, (call) => queue.add("start", null, { jobId: `call-${call}` }));
   }
 } else {
-  // The schedulers are saved by now: this process is started after the other is ready.
+  // The schedulers are saved already: this process is started after the other is ready.
   const handler = async (job) => {
     if (mode === "starts") called(0, Number(job.id.slice(5)));
     else called(...fireOf(job.id));

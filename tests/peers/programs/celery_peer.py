@@ -94,7 +94,7 @@ def main():
             raise SystemExit("a process of Celery has ended early")
     finally:
         for process in running:
-            # A cold shutdown: what has not run by now does not count.
+            # A cold shutdown: what has not run yet does not count.
             process.send_signal(signal.SIGQUIT)
         for process in running:
             try:

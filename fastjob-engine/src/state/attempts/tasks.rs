@@ -29,7 +29,7 @@ pub(super) struct Spread {
     failure: Option<Box<ShardFailure>>,
 }
 
-/// How a shard failed for good, for the alarm of its task. What is not known is empty: the engine that
+/// How a shard failed permanently, for the alarm of its task. What is not known is empty: the engine that
 /// continues with an open task knows which of its shards failed, and not how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ShardFailure {
