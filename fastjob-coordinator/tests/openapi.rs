@@ -1,5 +1,7 @@
 //! `openapi.json` describes what a running coordinator does: its paths, their methods and parameters,
 //! and its answers. Whether the file is what the code says, the unit tests check.
+//!
+//! One file, because each test asks the same coordinator about another part of the description.
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
 

@@ -20,7 +20,8 @@
 //!   is the main thread; a thread without a name appears as `unnamed`, or with the name of the thread
 //!   that started it. The backends of PostgreSQL are distinguished by their last statement.
 //! - `slowest` is the longest time from a fire to the end of its task. It grows before a rate fails.
-//! - The last measurement is of tasks started over the API from 64 connections for 5 s.
+//! - The last measurement is of tasks started over the API from 64 connections for 5 s. The
+//!   callers are one thread, which is counted as the rest of the machine.
 //! - `--against PATH` compares with another build, in the order A B B A. PATH is the program of this
 //!   bench in that build (`cargo bench -p fastjob-tests --bench throughput --no-run` prints it). It
 //!   runs the coordinator and the executor only. Load and count are those of this program, so any
@@ -31,7 +32,7 @@
 //! highest rate that all builds held; it depends less on the load of the machine than rates do. All
 //! figures are also in `target/bench/throughput.json`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fastjob_executor::prelude::*;
 use fastjob_tests::bench::{
@@ -49,8 +50,9 @@ const BOUND: Duration = Duration::from_secs(2);
 const SAVED_PER_SECOND: i64 = 3_000;
 /// The highest rate that is tried: the executor has room for a second of it.
 const MOST: usize = 400_000;
-/// How long tasks are started over the API.
+/// How long tasks are started over the API, and from how many connections.
 const STARTS: Duration = Duration::from_secs(5);
+const CALLERS: usize = 64;
 
 #[job("noop")]
 async fn noop() {}
@@ -162,8 +164,8 @@ async fn measure(settings: &Settings, plan: Plan) {
     }
     let mut starts = vec![Vec::new(); builds.len()];
     for turn in Turns::two_each(builds.len()) {
-        let rate = starts_by_api(*kind, &builds[turn]).await;
-        println!("{}: {rate:.0} starts over the API per second", builds[turn].name);
+        let (rate, usage) = starts_by_api(*kind, &builds[turn]).await;
+        println!("{}: {rate:.0} starts over the API per second\n{usage}", builds[turn].name);
         starts[turn].push(rate);
     }
     report(settings, &plans, &rounds, &starts);
@@ -237,29 +239,17 @@ impl Round {
     }
 }
 
-/// Tasks started by REST from 64 connections, per second.
-async fn starts_by_api(kind: Kind, build: &Build) -> f64 {
+/// Tasks started by REST, per second, and what the processes used meanwhile.
+async fn starts_by_api(kind: Kind, build: &Build) -> (f64, Usage) {
     let bench = Bench::start("starts", kind, build).await;
     let job = json!({"name": "s", "handler": "noop", "block": {"max_waiting": 100_000}});
     bench.save(job).await;
-    let until = Instant::now() + STARTS;
-    let mut callers = tokio::task::JoinSet::new();
-    for _ in 0..64 {
-        let rest = bench.rest.clone();
-        callers.spawn(async move {
-            let mut count = 0_u32;
-            while Instant::now() < until {
-                bench::start(&rest, "s", &json!({})).await;
-                count += 1;
-            }
-            count
-        });
-    }
-    let mut all = 0;
-    while let Some(count) = callers.join_next().await {
-        all += count.expect("a caller");
-    }
-    f64::from(all) / STARTS.as_secs_f64()
+    let port = bench.port();
+    let before = bench.snapshot().await;
+    let calls = move || bench::starts_of("s", port, CALLERS, STARTS);
+    let all = tokio::task::spawn_blocking(calls).await.expect("the callers");
+    let usage = before.until(&bench.snapshot().await);
+    (all as f64 / STARTS.as_secs_f64(), usage)
 }
 
 /// The result of one build.

@@ -6,6 +6,7 @@
 
 mod args;
 mod build;
+mod callers;
 mod compared;
 mod fill;
 mod kept;
@@ -23,6 +24,7 @@ use fastjob_executor::CancellationToken;
 pub use self::{
     args::{Args, refuse},
     build::{Build, Turns},
+    callers::starts_of,
     compared::{Compared, Figure},
     fill::{Fill, TASK_SPAN},
     overviews::{Overviews, Seen},

@@ -1,4 +1,6 @@
 //! Every call of the REST API: its path, its body, and the type of its answer.
+//!
+//! One file, because it is one list: a call has the same parts as the next one.
 
 mod many;
 

@@ -1,4 +1,6 @@
 //! The client: sends calls, and repeats those that are safe to repeat.
+//!
+//! One file, because it is one list: a method for each call.
 
 use std::{
     fmt,

@@ -8,6 +8,7 @@
 //! same time. The error says what was saved by then, and the same request completes it.
 
 mod call;
+mod groups;
 mod request;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -24,13 +25,10 @@ use tokio::sync::SemaphorePermit;
 pub(super) use self::call::ApplyJobs;
 use self::{
     call::{ApplyReply, Effect, WireEdit, problems},
+    groups::{by_level, in_order},
     request::{ApplyRequest, Planned, invalid, merge_all, names, of_job, of_one_job},
 };
-use super::{
-    Applied, AppliedJob, Error, IfMatch, JobView, Ops, Saved,
-    jobs::origin_word,
-    order::{Cycle, children_first, levels},
-};
+use super::{Applied, AppliedJob, Error, IfMatch, JobView, Ops, Saved, jobs::origin_word};
 use crate::store::{self, Origin, Partition};
 
 /// Maximum number of jobs of one request.
@@ -370,38 +368,4 @@ pub(super) fn shortened(change: FieldChange) -> FieldChange {
         }
     };
     FieldChange { from: change.from.map(shorten), to: change.to.map(shorten), ..change }
-}
-
-/// The jobs in groups that are saved one after the other.
-fn by_level(planned: &[Planned], is_alone: bool) -> Vec<Vec<&Planned>> {
-    if is_alone {
-        return vec![planned.iter().collect()];
-    }
-    let jobs: Vec<_> = planned.iter().map(|plan| &*plan.job).collect();
-    let mut groups: BTreeMap<usize, Vec<&Planned>> = BTreeMap::new();
-    for (plan, level) in planned.iter().zip(levels(&jobs)) {
-        groups.entry(level).or_default().push(plan);
-    }
-    groups.into_values().collect()
-}
-
-/// Sorts the jobs, children first.
-fn in_order(planned: Vec<Planned>) -> Result<Vec<Planned>, Error> {
-    let jobs: Vec<_> = planned.iter().map(|plan| &*plan.job).collect();
-    match children_first(&jobs) {
-        Ok(order) => {
-            let mut planned: Vec<_> = planned.into_iter().map(Some).collect();
-            Ok(order.into_iter().filter_map(|at| planned[at].take()).collect())
-        }
-        Err(Cycle(places)) => {
-            let round = places.iter().chain(places.first());
-            let names: Vec<_> = round.map(|at| planned[*at].job.path().to_string()).collect();
-            let message = format!(
-                "these children form a cycle, so their tasks would never end: {}",
-                names.join(" -> ")
-            );
-            let at = places.first().map_or(0, |at| planned[*at].at);
-            Err(invalid(vec![of_job(at, Problem { field: "children".to_owned(), message })]))
-        }
-    }
 }

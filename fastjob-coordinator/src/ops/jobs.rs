@@ -3,7 +3,7 @@
 use fastjob_core::{
     InvalidJob, Job, JobDraft, JobId, JobName, JobPath, ServiceName, job::Problem, schedule::Next,
 };
-use fastjob_engine::{Command, Directory, Event, JobRefused, SaveAnswer, SaveDone, Switch};
+use fastjob_engine::{Command, Directory, Event, SaveAnswer, SaveDone, Switch};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -373,29 +373,4 @@ pub(super) fn parse_cursor(cursor: &str) -> Result<(ServiceName, JobName), Error
         .split_once('/')
         .and_then(|(service, name)| Some((service.parse().ok()?, name.parse().ok()?)))
         .ok_or_else(|| Error::invalid("cursor", "it did not come from a list of jobs"))
-}
-
-impl From<JobRefused> for Error {
-    fn from(refused: JobRefused) -> Self {
-        let message = refused.to_string();
-        match refused {
-            JobRefused::Unknown(_) => Self::NotFound(message),
-            JobRefused::Ambiguous { name, choices } => Self::Ambiguous { name, choices },
-            JobRefused::Exists(_) | JobRefused::NoCode(_) | JobRefused::Changed(_) => {
-                Self::Conflict(message)
-            }
-            JobRefused::Stale { current, .. } => {
-                Self::Stale { message, current: current.map(|at| (at.job.0, at.revision)) }
-            }
-            JobRefused::TooLate(_) => Self::invalid("schedule.once", message),
-            JobRefused::Child { .. } | JobRefused::NoChild(_) => Self::invalid("children", message),
-            JobRefused::IsChild { .. } | JobRefused::JobOfTaskDeleted(_) => Self::Conflict(message),
-            JobRefused::NoBackfill(_) => Self::invalid("job", message),
-            // Unlike a limit of open tasks, this does not resolve by itself.
-            JobRefused::OverQuota(_) => Self::OverQuota(message),
-            JobRefused::LookAgain => Self::Unavailable(message),
-            JobRefused::TooMany(_) => Self::Conflict(message),
-            JobRefused::NeverFires(problem) => Self::invalid(&problem.field, problem.message),
-        }
-    }
 }

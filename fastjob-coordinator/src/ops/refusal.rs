@@ -1,9 +1,36 @@
-//! The error of a call in an answer to another node.
+//! Why a call was refused: what the engine says as an error, and an error in an answer to another
+//! node.
 
 use fastjob_core::job::Problem;
+use fastjob_engine::JobRefused;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+
+impl From<JobRefused> for Error {
+    fn from(refused: JobRefused) -> Self {
+        let message = refused.to_string();
+        match refused {
+            JobRefused::Unknown(_) => Self::NotFound(message),
+            JobRefused::Ambiguous { name, choices } => Self::Ambiguous { name, choices },
+            JobRefused::Exists(_) | JobRefused::NoCode(_) | JobRefused::Changed(_) => {
+                Self::Conflict(message)
+            }
+            JobRefused::Stale { current, .. } => {
+                Self::Stale { message, current: current.map(|at| (at.job.0, at.revision)) }
+            }
+            JobRefused::TooLate(_) => Self::invalid("schedule.once", message),
+            JobRefused::Child { .. } | JobRefused::NoChild(_) => Self::invalid("children", message),
+            JobRefused::IsChild { .. } | JobRefused::JobOfTaskDeleted(_) => Self::Conflict(message),
+            JobRefused::NoBackfill(_) => Self::invalid("job", message),
+            // Unlike a limit of open tasks, this does not resolve by itself.
+            JobRefused::OverQuota(_) => Self::OverQuota(message),
+            JobRefused::LookAgain => Self::Unavailable(message),
+            JobRefused::TooMany(_) => Self::Conflict(message),
+            JobRefused::NeverFires(problem) => Self::invalid(&problem.field, problem.message),
+        }
+    }
+}
 
 /// The wire format of an [`Error`].
 #[derive(Clone, Debug, Deserialize, Serialize)]

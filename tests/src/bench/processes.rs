@@ -291,6 +291,11 @@ impl Bench {
         url(self.ports[0])
     }
 
+    /// The port of the first coordinator.
+    pub fn port(&self) -> u16 {
+        self.ports[0]
+    }
+
     /// Connections to the store.
     ///
     /// # Panics

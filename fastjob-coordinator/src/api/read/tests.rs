@@ -1,6 +1,11 @@
 //! Accepted and rejected requests.
 
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRequest, Request},
+};
 use fastjob_core::JobDraft;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 
 use super::*;
 

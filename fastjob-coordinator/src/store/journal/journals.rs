@@ -107,6 +107,13 @@ impl Journals {
         is_at
     }
 
+    /// How far the store has to be for the next commit under a lease; `None` if the journal has to be
+    /// replayed first.
+    pub(in crate::store) fn mark(&mut self, lease: Lease) -> Option<Mark> {
+        let of = self.of(lease);
+        of.written.filter(|_| of.journal.is_some())
+    }
+
     /// Keeps a journal that was replayed. Returns whether it has all records that were written: if
     /// not, the store has lost some, and the journal is not kept.
     #[must_use]

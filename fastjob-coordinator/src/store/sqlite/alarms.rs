@@ -67,7 +67,7 @@ impl AlarmStore for Sqlite {
     }
 
     async fn alarms_sent(&self, numbers: &[i64], at: Timestamp) -> Result<u64> {
-        let mut guard = self.writer.lock().await;
+        let mut guard = self.writer().await;
         let writer = &mut guard.connection;
         sqlx::query(
             "update alarms set state = 1, tries = tries + 1, done_at = ?2, last_error = null \
@@ -87,7 +87,7 @@ impl AlarmStore for Sqlite {
         given_up: Option<Timestamp>,
         error: &str,
     ) -> Result<()> {
-        let mut guard = self.writer.lock().await;
+        let mut guard = self.writer().await;
         let writer = &mut guard.connection;
         sqlx::query(
             "update alarms set state = iif(?2 is null, 0, 2), tries = tries + 1, done_at = ?2, \
@@ -112,7 +112,7 @@ impl AlarmStore for Sqlite {
         limit: u32,
     ) -> Result<Vec<ChannelName>> {
         let configured: Vec<_> = configured.iter().map(ChannelName::as_str).collect();
-        let mut guard = self.writer.lock().await;
+        let mut guard = self.writer().await;
         let writer = &mut guard.connection;
         let channels: Vec<String> = sqlx::query_scalar(
             "update alarms set state = 2, done_at = ?3, last_error = ?4 where number in (\
@@ -131,7 +131,7 @@ impl AlarmStore for Sqlite {
     }
 
     async fn remove_alarms(&self, before: Timestamp, limit: u32) -> Result<u64> {
-        let mut guard = self.writer.lock().await;
+        let mut guard = self.writer().await;
         let writer = &mut guard.connection;
         sqlx::query(
             "delete from alarms where number in (select number from alarms \

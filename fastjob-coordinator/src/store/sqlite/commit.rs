@@ -1,4 +1,4 @@
-//! Commits: one set-based statement per kind of row for a whole batch.
+//! Commits: one script for a whole batch, which the thread of the writer runs as one transaction.
 //!
 //! What commits do to tasks and attempts is applied to the journal first, one commit after the
 //! other. The other parts of all commits are collected and applied part by part. If a job is saved
@@ -9,14 +9,14 @@ use std::collections::BTreeSet;
 use fastjob_core::Trace;
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 
-use super::{Sqlite, Writer, history, many::insert, versions};
+use super::{Sqlite, Writer, history, script::Script, versions};
 use crate::store::{
     Commit, CommitStore, Error, Result,
     batch::{self, clean},
     codes::{alarm_kind_code, ids_code, origin_code},
-    journal::{Journals, Staged, stage},
+    journal::{Staged, stage},
     while_doing,
 };
 
@@ -25,24 +25,26 @@ const ROWS: usize = 2_000;
 
 const DOING: &str = "write to the store";
 
+pub(super) type Outcome = std::result::Result<(), sqlx::Error>;
+
 #[async_trait::async_trait]
 impl CommitStore for Sqlite {
     async fn commit(&self, commits: &[Commit]) -> Result<()> {
-        let mut writer = self.writer.lock().await;
-        let Writer { connection, journals } = &mut *writer;
-        let done = match write(connection, journals, commits).await {
+        if commits.is_empty() {
+            // It would be counted, and no journal would know.
+            return Ok(());
+        }
+        let mut writer = self.writer().await;
+        let done = match write(&mut writer, commits).await {
             // Before the commit is acknowledged.
             Ok(()) => self.written(),
+            Err(_) if self.file.is_gone() => Err(Error::Behind),
             failed => failed,
         };
         match &done {
-            Ok(()) => journals.written(commits),
-            Err(_) => {
-                // A full disk leaves the connection inside a transaction: a new connection is safe.
-                if let Ok(fresh) = self.options.connect().await {
-                    *connection = fresh;
-                }
-            }
+            Ok(()) => writer.journals.written(commits),
+            // Whatever state the connection is in. The thread opens a new one, too.
+            Err(_) => self.reconnect(&mut writer).await,
         }
         done
     }
@@ -50,7 +52,8 @@ impl CommitStore for Sqlite {
     async fn close(&self) -> Result<()> {
         // A reader would prevent the checkpoint of the WAL into the file.
         self.readers.close().await;
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await;
+        writer.thread.end().await;
         let folded =
             sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut writer.connection).await;
         // A request that is still being answered may refer to this store for a moment. It cannot write
@@ -67,51 +70,57 @@ impl CommitStore for Sqlite {
     }
 }
 
-pub(super) type Outcome = std::result::Result<(), sqlx::Error>;
-
-async fn write(
-    connection: &mut SqliteConnection,
-    journals: &mut Journals,
-    commits: &[Commit],
-) -> Result<()> {
-    if commits.is_empty() {
-        // It would be counted, and no journal would know.
-        return Ok(());
-    }
+/// Writes commits in one transaction, for which the thread gets one message.
+async fn write(writer: &mut Writer, commits: &[Commit]) -> Result<()> {
+    let Writer { connection, thread, journals } = writer;
     let doing = while_doing(DOING);
-    let mut tx = connection.begin_with("begin immediate").await.map_err(&doing)?;
     let missing = journals.missing(commits);
-    // The engine's state and the journal must not continue on a file that was replaced.
-    let mark = history::count(&mut tx).await.map_err(&doing)?;
     let leases: BTreeSet<_> = commits.iter().map(|commit| commit.lease).collect();
-    for lease in leases {
-        if !journals.is_at(lease, mark) {
+    if !missing.is_empty() {
+        // Only this process writes, so what is read here is what the transaction finds.
+        thread.settled().await.map_err(&doing)?;
+        let mark = history::mark(connection).await.map_err(&doing)?;
+        // The engine's state and the journal must not continue on a file that was replaced.
+        if leases.iter().any(|lease| !journals.is_at(*lease, mark)) {
             return Err(Error::Behind);
         }
-    }
-    for lease in missing {
-        if !journals.keep(lease, history::replay(&mut tx).await?) {
-            return Err(Error::Behind);
+        for lease in missing {
+            if !journals.keep(lease, history::replay(connection).await?) {
+                return Err(Error::Behind);
+            }
         }
     }
-    let known = history::known(&mut tx, journals.doubtful(commits)).await.map_err(&doing)?;
-    let staged = stage(commits, journals, &known);
-    apply(&mut tx, commits, &staged).await.map_err(&doing)?;
-    tx.commit().await.map_err(doing)
+    let known = history::known(connection, journals.doubtful(commits)).await.map_err(&doing)?;
+    let mut script = Script::default();
+    apply(&mut script, commits, stage(commits, journals, &known)).map_err(&doing)?;
+    let expected: Vec<_> = leases.iter().map(|lease| journals.mark(*lease)).collect();
+    let written = thread.write(move |tx| {
+        let found = history::count(&tx)?;
+        let is_at = expected.iter().all(|mark| *mark == Some(found));
+        if is_at {
+            script.run(&tx)?;
+            tx.commit()?;
+        }
+        Ok((is_at, found))
+    });
+    let (is_written, found) = written.await.map_err(doing)?;
+    let is_at = leases.iter().all(|lease| journals.is_at(*lease, found));
+    if is_written && is_at { Ok(()) } else { Err(Error::Behind) }
 }
 
-async fn apply(tx: &mut SqliteConnection, commits: &[Commit], staged: &Staged<'_>) -> Outcome {
-    versions::keep(tx, commits).await?;
-    jobs(tx, commits).await?;
-    lives(tx, commits).await?;
-    keys(tx, commits).await?;
-    checkpoints(tx, commits).await?;
-    history::apply(tx, staged).await?;
-    anchors(tx, commits).await?;
-    cursors(tx, commits).await?;
-    fired_ahead(tx, commits).await?;
-    alarms(tx, commits).await?;
-    child_starts(tx, commits).await?;
+fn apply(script: &mut Script, commits: &[Commit], staged: Staged<'_>) -> Outcome {
+    let open = history::open(&staged);
+    versions::keep(script, commits)?;
+    jobs(script, commits)?;
+    lives(script, commits)?;
+    keys(script, commits)?;
+    checkpoints(script, commits)?;
+    history::apply(script, staged)?;
+    anchors(script, commits)?;
+    cursors(script, commits)?;
+    fired_ahead(script, commits)?;
+    alarms(script, commits)?;
+    child_starts(script, commits)?;
     let ids_until = commits.iter().filter_map(|commit| commit.ids_until).max();
     let clock = commits.iter().filter_map(|commit| commit.clock).max();
     let watermark = commits.iter().filter_map(|commit| commit.watermark).max();
@@ -119,23 +128,24 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit], staged: &Staged<'_
         ("ids_until", ids_until),
         ("clock", clock.map(Timestamp::as_millisecond)),
         ("watermark", watermark.map(Timestamp::as_millisecond)),
-        (OPEN, history::open(staged)),
+        (OPEN, open),
     ];
-    meta(tx, &values).await
+    meta(script, &values);
+    Ok(())
 }
 
-async fn keys(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
+fn keys(script: &mut Script, commits: &[Commit]) -> Outcome {
     let keys = batch::keys(commits).map(|(job, key, task)| (job.0, key, task.0));
     each(
-        tx,
+        script,
         batches(keys)?,
         "insert into keys (job, key, task) select value ->> 0, value ->> 1, value ->> 2 \
          from json_each(?) where true on conflict do nothing",
-    )
-    .await
+    );
+    Ok(())
 }
 
-async fn lives(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
+fn lives(script: &mut Script, commits: &[Commit]) -> Outcome {
     let lives = commits.iter().flat_map(|commit| &commit.lives).map(|life| {
         (
             life.id.0,
@@ -146,67 +156,67 @@ async fn lives(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
         )
     });
     each(
-        tx,
+        script,
         batches(lives)?,
         "insert into lives (id, service, executor, incarnation, since) \
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 \
          from json_each(?) where true on conflict do nothing",
-    )
-    .await
+    );
+    Ok(())
 }
 
-async fn checkpoints(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
+fn checkpoints(script: &mut Script, commits: &[Commit]) -> Outcome {
     let checkpoints = commits.iter().flat_map(|commit| &commit.checkpoints);
     each(
-        tx,
+        script,
         batches(checkpoints.map(|point| (point.task.0, point.shard, clean(&point.value))))?,
         "insert into checkpoints (task, shard, value) \
          select value ->> 0, value ->> 1, value ->> 2 from json_each(?) where true \
          on conflict do update set value = excluded.value",
-    )
-    .await
+    );
+    Ok(())
 }
 
 /// Moves the anchors of fixed delays, which only grow.
-async fn anchors(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
+fn anchors(script: &mut Script, commits: &[Commit]) -> Outcome {
     let anchors = commits.iter().flat_map(|commit| &commit.anchors);
     each(
-        tx,
+        script,
         batches(anchors.map(|(job, anchor)| (job.0, anchor.as_millisecond())))?,
         "update jobs set anchor = max(jobs.anchor, new.anchor) from \
          (select value ->> 0 as id, max(value ->> 1) as anchor from json_each(?) group by 1) \
          as new where jobs.id = new.id",
-    )
-    .await
+    );
+    Ok(())
 }
 
 /// Records how far each job is planned, where that is beyond the watermark.
-async fn cursors(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
+fn cursors(script: &mut Script, commits: &[Commit]) -> Outcome {
     let cursors = batch::cursors(commits).into_iter();
     each(
-        tx,
+        script,
         batches(cursors.map(|(job, at)| (job.0, at.as_millisecond())))?,
         "insert into cursors (job, at) select value ->> 0, value ->> 1 from json_each(?) where true \
          on conflict do update set at = excluded.at",
-    )
-    .await
+    );
+    Ok(())
 }
 
 /// Records fires that ran before their instants.
-async fn fired_ahead(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
+fn fired_ahead(script: &mut Script, commits: &[Commit]) -> Outcome {
     let ahead = commits.iter().flat_map(|commit| &commit.fired_ahead);
     each(
-        tx,
+        script,
         batches(ahead.map(|(job, at)| (job.0, at.as_millisecond())))?,
         "insert into fired_ahead (job, at) \
          select value ->> 0, value ->> 1 from json_each(?) where true \
          on conflict do update set at = max(fired_ahead.at, excluded.at)",
-    )
-    .await
+    );
+    Ok(())
 }
 
 /// Adds alarms, one row per channel.
-async fn alarms(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
+fn alarms(script: &mut Script, commits: &[Commit]) -> Outcome {
     let alarms = batch::alarms(commits).map(|(alarm, channel)| {
         (
             alarm.id,
@@ -223,19 +233,19 @@ async fn alarms(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
         )
     });
     each(
-        tx,
+        script,
         batches(alarms)?,
         "insert into alarms (id, channel, job, task, kind, at, job_name, reason, message, \
          executor, attempts) \
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
          value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10 \
          from json_each(?) where true on conflict do nothing",
-    )
-    .await
+    );
+    Ok(())
 }
 
 /// Adds the children that are about to start, and removes those that have started.
-async fn child_starts(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
+fn child_starts(script: &mut Script, commits: &[Commit]) -> Outcome {
     let children = commits.iter().flat_map(|commit| &commit.child_starts).map(|child| {
         let param = child.param.as_deref().map(clean);
         let lineage = child.lineage;
@@ -244,7 +254,7 @@ async fn child_starts(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome 
         (child.id, child.partition.0, child.job.0, child.parent.0, param, depth, budget, trace)
     });
     each(
-        tx,
+        script,
         batches(children)?,
         // A commit that is sent again must not restore the start of a child that has started.
         "insert into child_starts (id, partition, job, parent, param, depth, budget, trace) \
@@ -253,35 +263,29 @@ async fn child_starts(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome 
          from json_each(?) new where not exists (select 1 from keys \
          where keys.job = new.value ->> 2 \
          and keys.key = 'fastjob:child:' || (new.value ->> 0)) on conflict do nothing",
-    )
-    .await?;
+    );
     each(
-        tx,
+        script,
         batches(commits.iter().flat_map(|commit| &commit.children_started))?,
         "delete from child_starts where id in (select value from json_each(?))",
-    )
-    .await
+    );
+    Ok(())
 }
 
 /// The key in `meta` of the number of open attempts.
 pub(super) const OPEN: &str = "open";
 
 /// Writes to `meta` the values that are not `None`. All but [`OPEN`] only grow.
-pub(super) async fn meta(
-    tx: &mut SqliteConnection,
-    values: &[(&'static str, Option<i64>)],
-) -> Outcome {
-    let values: Vec<_> = values
-        .iter()
-        .filter_map(|(key, value)| Some((*key, value.as_ref()?.to_string())))
-        .collect();
-    let conflict = "on conflict (key) do update set value = case meta.key when 'open' \
-                    then excluded.value else cast(max(cast(meta.value as integer), \
-                    cast(excluded.value as integer)) as text) end";
-    insert(tx, ("meta (key, value)", 2, conflict), &values, |query, (key, value)| {
-        query.bind(*key).bind(value.as_str())
-    })
-    .await
+pub(super) fn meta(script: &mut Script, values: &[(&'static str, Option<i64>)]) {
+    for (key, value) in values.iter().filter_map(|(key, value)| Some((*key, (*value)?))) {
+        script.add(
+            "insert into meta (key, value) values (?, ?) on conflict (key) do update set \
+             value = case meta.key when 'open' then excluded.value \
+             else cast(max(cast(meta.value as integer), cast(excluded.value as integer)) as text) \
+             end",
+            [key.to_owned().into(), value.to_string().into()],
+        );
+    }
 }
 
 /// Rows as JSON arrays, split by the number of rows per statement.
@@ -305,19 +309,14 @@ pub(super) fn batches<T: Serialize>(
     Ok(batches)
 }
 
-/// Runs a statement for all batches.
-pub(super) async fn each(
-    tx: &mut SqliteConnection,
-    batches: Vec<String>,
-    statement: &'static str,
-) -> Outcome {
+/// Adds a statement for all batches.
+pub(super) fn each(script: &mut Script, batches: Vec<String>, sql: &'static str) {
     for batch in batches {
-        sqlx::query(statement).bind(batch).execute(&mut *tx).await?;
+        script.add(sql, [batch.into()]);
     }
-    Ok(())
 }
 
-async fn jobs(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
+fn jobs(script: &mut Script, commits: &[Commit]) -> Outcome {
     let rows = batch::jobs(commits);
     let ids: Vec<_> = rows.iter().map(|row| row.id.0).collect();
     let rows = rows.into_iter().map(|row| {
@@ -337,7 +336,7 @@ async fn jobs(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
         )
     });
     each(
-        tx,
+        script,
         batches(rows)?,
         "insert into jobs (id, service, name, definition, origin, revision, anchor, created_at, \
          updated_at, deleted_at, children, declared) \
@@ -350,23 +349,21 @@ async fn jobs(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          revision = excluded.revision, anchor = excluded.anchor, \
          updated_at = excluded.updated_at, deleted_at = excluded.deleted_at \
          where excluded.revision >= jobs.revision",
-    )
-    .await?;
+    );
     // From the current rows: the higher of two revisions wins.
     let ids = batches(ids.into_iter())?;
     each(
-        tx,
+        script,
         ids.clone(),
         "delete from job_children where parent in (select value from json_each(?))",
-    )
-    .await?;
+    );
     each(
-        tx,
+        script,
         ids,
         "insert into job_children (child, parent) select child.value, jobs.id \
          from jobs, json_each(jobs.children) as child \
          where jobs.id in (select value from json_each(?)) and jobs.deleted_at is null \
          on conflict do nothing",
-    )
-    .await
+    );
+    Ok(())
 }

@@ -8,7 +8,7 @@ use crate::store::{AddedDrain, DrainRow, DrainStore, Result, rows::drains::drain
 #[async_trait::async_trait]
 impl DrainStore for Sqlite {
     async fn add_drain(&self, drain: &DrainRow, most: u32) -> Result<AddedDrain> {
-        let mut guard = self.writer.lock().await;
+        let mut guard = self.writer().await;
         let writer = &mut guard.connection;
         let added = sqlx::query(
             "insert into drains (service, executor, since) select ?1, ?2, ?3 \
@@ -37,7 +37,7 @@ impl DrainStore for Sqlite {
     }
 
     async fn remove_drain(&self, service: &ServiceName, executor: &ExecutorName) -> Result<bool> {
-        let mut guard = self.writer.lock().await;
+        let mut guard = self.writer().await;
         let writer = &mut guard.connection;
         let done = sqlx::query("delete from drains where service = ?1 and executor = ?2")
             .bind(service.as_str())

@@ -1,9 +1,10 @@
 //! The index of the history.
 
+use rusqlite::Transaction;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection, SqliteExecutor, sqlite::SqliteRow};
 use tokio_stream::StreamExt;
 
-use super::{Sqlite, commit::Outcome, many::insert};
+use super::{Sqlite, commit::Outcome, script::Script};
 use crate::store::{
     Bucket, IndexStore, JobSums, Partition, Result, StatFilter, StatStore,
     index::{
@@ -54,20 +55,27 @@ impl IndexStore for Sqlite {
 impl Sqlite {
     /// Writes the result of a merge, unless one of the sources was removed meanwhile.
     async fn replace(&self, chosen: &Merge, merged: NewSegment) -> sqlx::Result<()> {
-        let mut writer = self.writer.lock().await;
-        let mut tx = writer.connection.begin_with("begin immediate").await?;
-        if remove(&mut tx, &chosen.sources).await? != chosen.sources.len() {
-            return tx.rollback().await;
-        }
-        write(&mut tx, &[merged]).await?;
-        tx.commit().await
+        let mut script = Script::default();
+        write(&mut script, vec![merged]);
+        let (of, count) = (names(&chosen.sources), chosen.sources.len());
+        let writer = self.writer().await;
+        let replace = move |tx: Transaction<'_>| {
+            let removed = tx.prepare_cached(REMOVE)?.execute([&of])?;
+            if removed != count {
+                return Ok(());
+            }
+            tx.prepare_cached(REMOVE_BLOCKS)?.execute([&of])?;
+            script.run(&tx)?;
+            tx.commit()
+        };
+        writer.thread.write(replace).await
     }
 }
 
 impl Sqlite {
     /// Leaves a segment out of later merges.
     async fn raise(&self, segment: &Segment) -> sqlx::Result<()> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await;
         let mut tx = writer.connection.begin_with("begin immediate").await?;
         for statement in [
             "update index_segments set level = ? where level = ? and number = ?",
@@ -97,40 +105,42 @@ pub(super) async fn segments(
 }
 
 /// Writes segments.
-pub(super) async fn write(tx: &mut SqliteConnection, segments: &[NewSegment]) -> Outcome {
+pub(super) fn write(script: &mut Script, segments: Vec<NewSegment>) {
     for NewSegment { segment, blocks } in segments {
-        sqlx::query(
+        script.add(
             "insert into index_segments (level, number, tasks, not_succeeded, first_task, \
              last_task, first_created, last_created, end_at, end_task, last_end) \
              values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(segment.level)
-        .bind(segment.number)
-        .bind(segment.tasks)
-        .bind(segment.not_succeeded)
-        .bind(segment.first_task)
-        .bind(segment.last_task)
-        .bind(segment.first_created)
-        .bind(segment.last_created)
-        .bind(segment.end_at)
-        .bind(segment.end_task)
-        .bind(segment.last_end)
-        .execute(&mut *tx)
-        .await?;
-        let columns = "index_blocks (level, number, kind, value, task, entries)";
-        insert(tx, (columns, 6, ""), blocks, |query, block| {
-            let Block { first: Entry { key, task }, bytes } = block;
-            query
-                .bind(segment.level)
-                .bind(segment.number)
-                .bind(key.kind)
-                .bind(key.value)
-                .bind(*task)
-                .bind(bytes.as_slice())
-        })
-        .await?;
+            [
+                segment.level.into(),
+                segment.number.into(),
+                segment.tasks.into(),
+                segment.not_succeeded.into(),
+                segment.first_task.into(),
+                segment.last_task.into(),
+                segment.first_created.into(),
+                segment.last_created.into(),
+                segment.end_at.into(),
+                segment.end_task.into(),
+                segment.last_end.into(),
+            ],
+        );
+        let row = |Block { first: Entry { key, task }, bytes }: Block| {
+            [
+                segment.level.into(),
+                segment.number.into(),
+                key.kind.into(),
+                key.value.into(),
+                task.into(),
+                bytes.into(),
+            ]
+        };
+        script.rows(
+            "insert into index_blocks (level, number, kind, value, task, entries) \
+             values (?, ?, ?, ?, ?, ?)",
+            blocks.into_iter().map(row),
+        );
     }
-    Ok(())
 }
 
 /// Changes the index after tasks were removed.
@@ -157,24 +167,20 @@ pub(super) async fn apply(tx: &mut SqliteConnection, removals: &[Removal]) -> Ou
     Ok(())
 }
 
-/// Removes segments with their blocks. Returns how many were there.
-async fn remove(tx: &mut SqliteConnection, segments: &[Segment]) -> sqlx::Result<usize> {
+/// Removes segments, whose names are the value.
+const REMOVE: &str = "delete from index_segments where (level, number) in \
+    (select value ->> 0, value ->> 1 from json_each(?))";
+/// Removes their blocks.
+const REMOVE_BLOCKS: &str = "delete from index_blocks where (level, number) in \
+    (select value ->> 0, value ->> 1 from json_each(?))";
+
+/// Removes segments with their blocks.
+async fn remove(tx: &mut SqliteConnection, segments: &[Segment]) -> Outcome {
     let of = names(segments);
-    let removed = sqlx::query(
-        "delete from index_segments where (level, number) in \
-         (select value ->> 0, value ->> 1 from json_each(?))",
-    )
-    .bind(&of)
-    .execute(&mut *tx)
-    .await?;
-    sqlx::query(
-        "delete from index_blocks where (level, number) in \
-         (select value ->> 0, value ->> 1 from json_each(?))",
-    )
-    .bind(&of)
-    .execute(&mut *tx)
-    .await?;
-    Ok(removed.rows_affected() as usize)
+    for statement in [REMOVE, REMOVE_BLOCKS] {
+        sqlx::query(statement).bind(&of).execute(&mut *tx).await?;
+    }
+    Ok(())
 }
 
 /// The blocks of each of the segments, in their order.

@@ -67,7 +67,7 @@ impl LoadStore for Sqlite {
                 "delete from child_starts where id in (select value from json_each(?))",
             )
             .bind(serde_json::Value::from(started).to_string())
-            .execute(&mut self.writer.lock().await.connection)
+            .execute(&mut self.writer().await.connection)
             .await;
             if let Err(err) = removed {
                 tracing::debug!(%err, "could not remove the records of children that have started");
@@ -80,7 +80,8 @@ impl LoadStore for Sqlite {
         let child_starts = self.child_starts(&[partition], CHILD_STARTS).await?;
         let doing = while_doing("read the store");
         // Uses the writer's connection, so that nothing is written meanwhile.
-        let mut guard = self.writer.lock().await;
+        let mut guard = self.writer().await;
+        guard.thread.settled().await.map_err(&doing)?;
         let writer = &mut guard.connection;
         let mut loaded = Loaded { child_starts, ..Loaded::default() };
         let meta = sqlx::query("select key, value from meta").fetch_all(&mut *writer).await;

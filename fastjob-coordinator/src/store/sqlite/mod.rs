@@ -14,30 +14,32 @@ mod index;
 mod inspect;
 mod jobs;
 mod load;
-mod many;
 mod packed;
 mod repair;
 mod retention;
+mod script;
 mod silences;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod thread;
 mod versions;
 
 use std::{
     fs::{self, File, TryLockError},
     io::Write,
     path::{Path, PathBuf},
-    time::Duration,
+    sync::Arc,
 };
 
 use sqlx::{
-    ConnectOptions, SqliteConnection, SqlitePool,
+    ConnectOptions, Connection, SqliteConnection, SqlitePool,
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
+use self::thread::{BUSY, WriteThread};
 use super::{
     ClusterKey, Error, OLDEST, Result,
     journal::{Journals, SharedOpenTasks},
@@ -55,21 +57,34 @@ const READERS: u32 = 4;
 #[derive(Debug)]
 pub(crate) struct Sqlite {
     writer: Mutex<Writer>,
-    /// How to open a writer.
+    /// How to open the connection of the writer.
     options: SqliteConnectOptions,
     file: Opened,
     readers: SqlitePool,
     open: SharedOpenTasks,
     unreadable: Unreadable,
-    /// Held while the store is open.
-    lock: File,
+    /// Held while the store is open, and as long as a transaction is being written.
+    lock: Arc<File>,
 }
 
-/// The connection that writes, and the journal as of its last commit.
+/// What writes, one at a time, and the journal as of the last commit.
 #[derive(Debug)]
 struct Writer {
+    /// Writes what callers ask for, and reads what a commit needs.
     connection: SqliteConnection,
+    /// Writes commits and merges. With the writer locked, it has nothing to do.
+    thread: WriteThread,
     journals: Journals,
+}
+
+impl Writer {
+    /// Whether a failed transaction, such as one on a full disk, is still open on the connection, or
+    /// counts as open there. It would fail later ones, and an open one blocks the thread.
+    async fn is_stuck(&mut self) -> bool {
+        // The rollback may still be in its queue.
+        self.connection.is_in_transaction()
+            && (self.connection.ping().await.is_err() || self.connection.is_in_transaction())
+    }
 }
 
 impl Sqlite {
@@ -105,7 +120,7 @@ impl Sqlite {
             files::check(file).map_err(private)?;
         }
         inspect::inspect(path).await?;
-        let lock = lock(path)?;
+        let lock = Arc::new(lock(path)?);
         // SQLite gives its companion files the mode of this one.
         drop(files::open(path).map_err(private)?);
         let file = Opened::at(path).map_err(|err| open(err.to_string()))?;
@@ -117,16 +132,18 @@ impl Sqlite {
             .create_if_missing(false)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(10))
+            .busy_timeout(BUSY)
             .foreign_keys(false)
             .pragma("temp_store", "memory")
             .statement_cache_capacity(192)
             .disable_statement_logging();
         // In KiB. The writer appends, and readers find most pages in the cache of the system.
         let cached = |kib: u32| options.clone().pragma("cache_size", format!("-{kib}"));
-        let writing = cached(32 * 1024).pragma("wal_autocheckpoint", "4000");
+        let writing = cached(8 * 1024).pragma("wal_autocheckpoint", "4000");
         let mut writer = writing.connect().await.map_err(|err| open(not_a_store(&err)))?;
         migrate(path, &mut writer).await?;
+        let thread = WriteThread::start(file.clone(), Arc::clone(&lock)).await;
+        let thread = thread.map_err(|err| open(err.to_string()))?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(cached(8 * 1024).read_only(true))
@@ -137,7 +154,11 @@ impl Sqlite {
         }
         Ok(Self {
             file,
-            writer: Mutex::new(Writer { connection: writer, journals: Journals::default() }),
+            writer: Mutex::new(Writer {
+                connection: writer,
+                thread,
+                journals: Journals::default(),
+            }),
             options: writing,
             readers,
             open: SharedOpenTasks::default(),
@@ -148,6 +169,24 @@ impl Sqlite {
 }
 
 impl Sqlite {
+    /// What writes, once nothing else does.
+    async fn writer(&self) -> MutexGuard<'_, Writer> {
+        let mut writer = self.writer.lock().await;
+        if writer.is_stuck().await {
+            self.reconnect(&mut writer).await;
+        }
+        writer
+    }
+
+    /// Replaces the connection of the writer, unless the store is closed.
+    async fn reconnect(&self, writer: &mut Writer) {
+        if !writer.thread.has_ended()
+            && let Ok(fresh) = self.options.connect().await
+        {
+            writer.connection = fresh;
+        }
+    }
+
     /// Fails if the file is gone: what was just written must not be acknowledged then.
     fn written(&self) -> Result<()> {
         if self.file.is_gone() { Err(Error::Behind) } else { Ok(()) }
@@ -158,7 +197,7 @@ impl Sqlite {
 ///
 /// A file that is moved or replaced stays open: commits would succeed, and be in a file that the next
 /// start does not read. As long as a connection is open, no other file gets the same identity.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Opened {
     path: PathBuf,
     identity: Identity,

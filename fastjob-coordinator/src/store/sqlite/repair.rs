@@ -7,10 +7,11 @@ use super::{
     Sqlite,
     commit::{self, OPEN},
     history, index,
+    script::Script,
 };
 use crate::store::{
     Error, Marks, Partition, RepairStore, Result, Survey,
-    index::Rebuild,
+    index::{NewSegment, Rebuild},
     journal::{self, Journals, Staged},
     repair::{INDEXED, check_room},
     rows::index::indexed,
@@ -20,26 +21,26 @@ use crate::store::{
 #[async_trait::async_trait]
 impl RepairStore for Sqlite {
     async fn survey(&self, now: Timestamp) -> Result<Survey> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await;
         let attempts = journal::later_than(&history::replay(&mut writer.connection).await?, now);
         let found = later_than(&mut writer.connection, attempts, now).await;
         found.map_err(while_doing("read the store"))?.survey()
     }
 
     async fn set_back(&self, now: Timestamp) -> Result<Survey> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await;
         writer.journals = Journals::default();
         let mut journal = history::replay(&mut writer.connection).await?;
         let attempts = journal::later_than(&journal, now);
         let records = journal::set_back(Partition(0), &mut journal, now);
         let staged = Staged { records, ..Staged::default() };
-        let done = set_back(&mut writer.connection, attempts, &staged, now).await;
+        let done = set_back(&mut writer.connection, attempts, staged, now).await;
         done.map_err(while_doing("set back the clocks of the store"))?.survey()
     }
 
     async fn lift_ids(&self, by: i64) -> Result<Vec<Marks>> {
         let doing = while_doing("raise the ids of the store");
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await;
         let mut tx = writer.connection.begin_with("begin immediate").await.map_err(&doing)?;
         let marks = meta(&mut tx).await.map_err(&doing)?.marks()?;
         check_room(marks.ids_until, by)?;
@@ -63,7 +64,7 @@ impl RepairStore for Sqlite {
 
     async fn rebuild_index(&self) -> Result<u64> {
         let doing = while_doing("build the index of tasks");
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await;
         let mut tx = writer.connection.begin_with("begin immediate").await.map_err(&doing)?;
         for statement in ["delete from index_segments", "delete from index_blocks"] {
             sqlx::query(statement).execute(&mut *tx).await.map_err(&doing)?;
@@ -75,22 +76,30 @@ impl RepairStore for Sqlite {
             let ended = rows.iter().map(indexed).collect::<Result<Vec<_>>>()?;
             let Some(last) = ended.last() else { break };
             (after, count) = (last.task.0, count + ended.len() as u64);
-            for segment in rebuild.add(ended) {
-                index::write(&mut tx, &[segment]).await.map_err(&doing)?;
-            }
+            write(&mut tx, rebuild.add(ended)).await.map_err(&doing)?;
         }
-        for segment in rebuild.finish() {
-            index::write(&mut tx, &[segment]).await.map_err(&doing)?;
-        }
+        write(&mut tx, rebuild.finish()).await.map_err(&doing)?;
         tx.commit().await.map_err(doing)?;
         Ok(count)
     }
 }
 
+async fn write(
+    tx: &mut SqliteConnection,
+    segments: impl IntoIterator<Item = NewSegment>,
+) -> sqlx::Result<()> {
+    for segment in segments {
+        let mut script = Script::default();
+        index::write(&mut script, vec![segment]);
+        script.run_on(&mut *tx).await?;
+    }
+    Ok(())
+}
+
 async fn set_back(
     connection: &mut SqliteConnection,
     attempts: usize,
-    staged: &Staged<'_>,
+    staged: Staged<'_>,
     now: Timestamp,
 ) -> sqlx::Result<Found> {
     let mut tx = connection.begin_with("begin immediate").await?;
@@ -104,8 +113,10 @@ async fn set_back(
     ] {
         sqlx::query(statement).bind(now.as_millisecond()).execute(&mut *tx).await?;
     }
-    history::records(&mut tx, staged).await?;
-    commit::meta(&mut tx, &[(OPEN, history::open(staged))]).await?;
+    let mut script = Script::default();
+    commit::meta(&mut script, &[(OPEN, history::open(&staged))]);
+    history::records(&mut script, staged.records);
+    script.run_on(&mut tx).await?;
     tx.commit().await?;
     Ok(found)
 }

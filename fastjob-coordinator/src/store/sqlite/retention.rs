@@ -40,7 +40,7 @@ impl RetentionStore for Sqlite {
         .bind(Value::from_iter(names).to_string())
         .bind(since.as_millisecond())
         .bind(now.as_millisecond())
-        .execute(&mut self.writer.lock().await.connection)
+        .execute(&mut self.writer().await.connection)
         .await
         .map(|done| done.rows_affected())
         .map_err(while_doing("date deleted jobs"))
@@ -76,7 +76,7 @@ impl RetentionStore for Sqlite {
             }
         }
         drop(index);
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await;
         let mut tx = writer.connection.begin_with("begin immediate").await.map_err(&doing)?;
         let removed: Vec<i64> = sqlx::query_scalar(
             "delete from jobs where id in (select value from json_each(?1)) \
@@ -186,7 +186,7 @@ impl Sqlite {
         removals: &[Removal],
     ) -> sqlx::Result<()> {
         let ids = Value::from(ids).to_string();
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await;
         let mut tx = writer.connection.begin_with("begin immediate").await?;
         // First: a merge that is in progress delays nothing else then.
         index::apply(&mut tx, removals).await?;
@@ -226,7 +226,7 @@ impl Sqlite {
         used.extend(open.into_iter().map(|life| life.0));
         let removed = sqlx::query("delete from lives where id in (select value from json_each(?))")
             .bind(Value::from(unused(old, used)).to_string())
-            .execute(&mut self.writer.lock().await.connection)
+            .execute(&mut self.writer().await.connection)
             .await?;
         Ok(removed.rows_affected())
     }

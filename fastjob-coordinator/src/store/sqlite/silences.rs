@@ -23,7 +23,7 @@ impl SilenceStore for Sqlite {
             Some((job, name)) => (Some(job.0), Some(name.as_str())),
             None => (None, None),
         };
-        let mut guard = self.writer.lock().await;
+        let mut guard = self.writer().await;
         let writer = &mut guard.connection;
         let id: Option<i64> = sqlx::query_scalar(
             "insert into silences (job, job_name, channel, until, reason, created_at) \
@@ -58,7 +58,7 @@ impl SilenceStore for Sqlite {
     }
 
     async fn remove_silence(&self, id: i64, now: Timestamp) -> Result<bool> {
-        let mut guard = self.writer.lock().await;
+        let mut guard = self.writer().await;
         let writer = &mut guard.connection;
         let done = sqlx::query("delete from silences where id = ? and until > ?")
             .bind(id)
@@ -88,7 +88,7 @@ impl SilenceStore for Sqlite {
         if !any {
             return Ok(None);
         }
-        let mut guard = self.writer.lock().await;
+        let mut guard = self.writer().await;
         let writer = &mut guard.connection;
         sqlx::query(
             "update alarms set state = ?4, done_at = ?1 \
@@ -109,7 +109,7 @@ impl SilenceStore for Sqlite {
     }
 
     async fn remove_expired_silences(&self, now: Timestamp) -> Result<u64> {
-        let mut guard = self.writer.lock().await;
+        let mut guard = self.writer().await;
         let writer = &mut guard.connection;
         sqlx::query("delete from silences where until <= ?")
             .bind(now.as_millisecond())

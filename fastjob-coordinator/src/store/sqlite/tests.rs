@@ -1,6 +1,7 @@
 //! SQLite passes the tests of all stores, and those for files.
 
 mod losses;
+mod transactions;
 
 use std::{collections::BTreeMap, sync::Arc};
 

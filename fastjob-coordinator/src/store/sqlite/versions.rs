@@ -1,11 +1,11 @@
 //! Versions of jobs.
 
 use fastjob_core::{JobId, JobName, ServiceName};
-use sqlx::SqliteConnection;
 
 use super::{
     Sqlite,
     commit::{Outcome, batches, each},
+    script::Script,
 };
 use crate::store::{
     Commit, Result, batch,
@@ -49,7 +49,7 @@ impl VersionStore for Sqlite {
 }
 
 /// Keeps the versions that the commits replace. Before their jobs are written.
-pub(super) async fn keep(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
+pub(super) fn keep(script: &mut Script, commits: &[Commit]) -> Outcome {
     let replaced = replaced(commits);
     let between = replaced.between.iter().map(|row| {
         let definition = batch::definition(&row.job);
@@ -57,31 +57,29 @@ pub(super) async fn keep(tx: &mut SqliteConnection, commits: &[Commit]) -> Outco
         (row.id.0, row.revision, saved_at, origin_code(row), definition)
     });
     each(
-        tx,
+        script,
         batches(between)?,
         // Of a commit that is sent again, the stored revision is higher.
         "insert into job_versions (job, revision, saved_at, origin, definition) \
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 from json_each(?) \
          where value ->> 1 >= coalesce((select revision from jobs where jobs.id = value ->> 0), 0) \
          on conflict do nothing",
-    )
-    .await?;
+    );
     each(
-        tx,
+        script,
         batches(replaced.last.iter())?,
         "insert into job_versions (job, revision, saved_at, origin, definition) \
          select j.id, j.revision, j.updated_at, j.origin, j.definition \
          from json_each(?) as new cross join jobs j on j.id = new.value ->> 0 \
          where j.revision < new.value ->> 1 on conflict do nothing",
-    )
-    .await?;
+    );
     let many = replaced.last.iter().filter(|(_, revision)| *revision > VERSIONS_MOST);
     each(
-        tx,
+        script,
         batches(many.map(|(job, revision)| (job, revision - VERSIONS_MOST)))?,
         "delete from job_versions where (job, revision) in (select v.job, v.revision \
          from json_each(?) as old cross join job_versions v on v.job = old.value ->> 0 \
          and v.revision <= old.value ->> 1)",
-    )
-    .await
+    );
+    Ok(())
 }
