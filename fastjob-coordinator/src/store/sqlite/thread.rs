@@ -180,12 +180,10 @@ impl Drop for WriteThread {
 
 /// An error as that of the other connections.
 fn converted(err: rusqlite::Error) -> sqlx::Error {
-    let (failure, message) = match err {
-        rusqlite::Error::SqliteFailure(failure, message) => {
-            (failure, message.unwrap_or_else(|| failure.to_string()))
-        }
-        other => return sqlx::Error::Protocol(other.to_string()),
+    let rusqlite::Error::SqliteFailure(failure, message) = err else {
+        return sqlx::Error::Protocol(err.to_string());
     };
+    let message = message.unwrap_or_else(|| failure.to_string());
     sqlx::Error::Database(Box::new(Failure { code: failure.extended_code, message }))
 }
 
