@@ -16,7 +16,9 @@ use fastjob_core::{Trace, duration};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
-pub(crate) use self::body::{BODY_MAX, LARGE_BODY_MAX, collect, json};
+#[cfg(any(feature = "console", feature = "fuzzing"))]
+pub(crate) use self::body::json;
+pub(crate) use self::body::{BODY_MAX, LARGE_BODY_MAX, collect};
 pub(super) use self::{
     body::{JsonBody, LargeBody, MaybeBody},
     filter::filter,

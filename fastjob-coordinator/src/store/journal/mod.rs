@@ -35,13 +35,12 @@ use fastjob_core::{AttemptId, ExecutorName, TaskId, TaskState, trace::TraceId};
 pub(super) use self::{
     ends::{AttemptEnd, TaskEnd},
     repair::pieces,
-    stage::Record,
 };
 pub(super) use self::{
     journals::{Journals, Mark},
     load::{Checkpoints, EndedRow},
     repair::{later_than, set_back},
-    stage::{Staged, stage},
+    stage::{Record, Staged, stage},
     view::{Candidate, Candidates, OpenTasks, Refresh, SharedOpenTasks},
 };
 use super::{ATTEMPT_BYTES, Attempt, Error, LifeId, Lineage, RerunOf, Result, TaskTrace};
