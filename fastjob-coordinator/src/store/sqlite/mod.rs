@@ -72,7 +72,8 @@ pub(crate) struct Sqlite {
 struct Writer {
     /// Writes what callers ask for, and reads what a commit needs.
     connection: SqliteConnection,
-    /// Writes commits and merges. With the writer locked, it has nothing to do.
+    /// Writes commits and merges. While the writer is locked, it writes only what the holder of the lock
+    /// sends, and what a caller that was cancelled had sent before.
     thread: WriteThread,
     journals: Journals,
 }

@@ -157,7 +157,7 @@ impl WriteThread {
     ) -> sqlx::Result<T> {
         let (answer, wait) = oneshot::channel();
         let task = move |line: &mut Line| {
-            // Nobody may wait any more.
+            // A caller that was cancelled does not wait for it; the next commit reads what was written.
             let _ = answer.send(call(line));
         };
         let ended = || sqlx::Error::WorkerCrashed;

@@ -1,4 +1,4 @@
-//! Transactions that fail, or that nobody waits for.
+//! Transactions that fail, or whose caller was cancelled.
 
 use futures_util::FutureExt;
 
