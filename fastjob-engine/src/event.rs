@@ -2,6 +2,7 @@
 //! for, in one list.
 
 mod rerun;
+mod target;
 mod version;
 
 use std::{
@@ -19,6 +20,7 @@ use tokio::sync::oneshot;
 
 pub use self::{
     rerun::{Part, Rerun},
+    target::Target,
     version::{Condition, Version},
 };
 use crate::{
@@ -431,7 +433,7 @@ pub enum SaveMode {
 #[derive(Clone, Debug)]
 pub struct Start {
     /// The job.
-    pub job: JobPath,
+    pub job: Target,
     /// Who starts it: `Manual` or `Api`.
     pub cause: fastjob_core::Cause,
     /// The task's own param; `None` if the job's param applies.

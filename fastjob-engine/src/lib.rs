@@ -52,7 +52,7 @@ pub use self::{
     event::{
         Apply, Backfill, Beat, Command, CommitId, Condition, Connected, DrainedSet, Edit, Event,
         Held, Looked, Now, OpenAsk, Outcome, Part, Rerun, SaveMode, SavedRow, SessionId, Start,
-        Switch, Version, When,
+        Switch, Target, Version, When,
     },
     notice::{Gone, GoneWhy, NAMED_MOST, Notice},
     state::{

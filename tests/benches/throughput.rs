@@ -246,7 +246,7 @@ async fn starts_by_api(kind: Kind, build: &Build) -> (f64, Usage) {
     bench.save(job).await;
     let port = bench.port();
     let before = bench.snapshot().await;
-    let calls = move || bench::starts_of("s", port, CALLERS, STARTS);
+    let calls = move || bench::starts_of("default.s", port, CALLERS, STARTS);
     let all = tokio::task::spawn_blocking(calls).await.expect("the callers");
     let usage = before.until(&bench.snapshot().await);
     (all as f64 / STARTS.as_secs_f64(), usage)

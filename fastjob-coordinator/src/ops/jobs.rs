@@ -3,7 +3,7 @@
 use fastjob_core::{
     InvalidJob, Job, JobDraft, JobId, JobName, JobPath, ServiceName, job::Problem, schedule::Next,
 };
-use fastjob_engine::{Command, Directory, Event, SaveAnswer, SaveDone, Switch};
+use fastjob_engine::{Command, Directory, Event, SaveAnswer, SaveDone, Switch, Target};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -291,21 +291,40 @@ impl Ops {
 
     /// Follows the rule of [`JobPath::find`].
     pub(super) async fn find_path(&self, path: &JobPath) -> Result<JobRow, Error> {
-        let mut rows = Vec::new();
-        for (service, name) in path.with_service() {
-            rows.extend(self.store.job(&service, &name).await?);
-        }
+        let mut rows = self.with_service(path).await?;
         if rows.is_empty()
             && let Some(name) = path.bare()
         {
             rows = self.store.jobs_named(&name).await?;
         }
-        if rows.len() > 1 {
-            let choices = rows.iter().map(|row| row.job.path().to_string()).collect();
-            return Err(Error::Ambiguous { name: path.to_string(), choices });
-        }
-        rows.pop().ok_or_else(|| no_job(path.as_str()))
+        only(path, rows)
     }
+
+    /// The job of a start, which the engine finds by the same rule.
+    pub(super) async fn find_target(&self, target: &Target) -> Result<JobRow, Error> {
+        match target {
+            Target::Path(path) => self.find_path(path).await,
+            Target::WithService(path) => only(path, self.with_service(path).await?),
+        }
+    }
+
+    /// The jobs of the services that a path names.
+    async fn with_service(&self, path: &JobPath) -> Result<Vec<JobRow>, Error> {
+        let mut rows = Vec::new();
+        for (service, name) in path.with_service() {
+            rows.extend(self.store.job(&service, &name).await?);
+        }
+        Ok(rows)
+    }
+}
+
+/// The only job that a path means.
+fn only(path: &JobPath, mut rows: Vec<JobRow>) -> Result<JobRow, Error> {
+    if rows.len() > 1 {
+        let choices = rows.iter().map(|row| row.job.path().to_string()).collect();
+        return Err(Error::Ambiguous { name: path.to_string(), choices });
+    }
+    rows.pop().ok_or_else(|| no_job(path.as_str()))
 }
 
 pub(super) fn job_path(text: &str) -> Result<JobPath, Error> {

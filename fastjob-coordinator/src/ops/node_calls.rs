@@ -24,7 +24,7 @@ use super::{
     pulse::ReadSums,
     refusal::Refusal,
     rerun::RerunTask,
-    start::{BackfillJob, StartJob},
+    start::{BackfillJob, StartJob, StartWithService},
     tasks::StopTask,
 };
 use crate::{
@@ -102,6 +102,9 @@ impl Ops {
             ReleaseJob::NAME => Box::pin(self.answer_json::<ReleaseJob>(partition, body)),
             SwitchJob::NAME => Box::pin(self.answer_json::<SwitchJob>(partition, body)),
             StartJob::NAME => Box::pin(self.answer_json::<StartJob>(partition, body)),
+            StartWithService::NAME => {
+                Box::pin(self.answer_json::<StartWithService>(partition, body))
+            }
             BackfillJob::NAME => Box::pin(self.answer_json::<BackfillJob>(partition, body)),
             RerunTask::NAME => Box::pin(self.answer_json::<RerunTask>(partition, body)),
             StopTask::NAME => Box::pin(self.answer_json::<StopTask>(partition, body)),
@@ -151,6 +154,25 @@ impl Ops {
             }
             self.map.is_stale();
             tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Has the owner of a partition answer a call that earlier releases do not have, without waiting
+    /// for an owner. `None` if the partition has no owner at the moment, or one that does not know the
+    /// call; nothing was done.
+    pub(super) async fn try_owner<C: NodeCall>(
+        &self,
+        partition: Partition,
+        call: C,
+    ) -> Result<Option<C::Reply>, Error> {
+        let reply = match self.map.owner(partition) {
+            Owner::Here => call.answer(self, partition).await.map(Some),
+            Owner::There(node) => self.peers.call_if_known(&node, partition, &call).await,
+            Owner::NoNode => Ok(None),
+        };
+        match reply {
+            Err(Error::Moved) => Ok(None),
+            reply => reply,
         }
     }
 

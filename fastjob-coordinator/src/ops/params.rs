@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use fastjob_core::{HandlerName, Job, JobPath, ServiceName, job::Problem};
+use fastjob_engine::Target;
 
 use super::{Error, Ops};
 use crate::{handlers::Kept, schema::Misfit, store::TaskRow};
@@ -19,11 +20,15 @@ const SHORT_SCHEMA: usize = 8 * 1024;
 impl Ops {
     /// Rejects a start whose param does not fit the handler of its job. Without a param of its own, a
     /// task gets the job's.
-    pub(super) async fn check_start(&self, job: &JobPath, own: Option<&str>) -> Result<(), Error> {
-        if !self.handlers.have_schemas() || self.names_no_schema(job) {
+    pub(super) async fn check_start(
+        &self,
+        target: &Target,
+        own: Option<&str>,
+    ) -> Result<(), Error> {
+        if !self.handlers.have_schemas() || self.names_no_schema(target.path()) {
             return Ok(());
         }
-        let row = match self.find_path(job).await {
+        let row = match self.find_target(target).await {
             Ok(row) => row,
             // The engine says so.
             Err(Error::NotFound(_) | Error::Ambiguous { .. }) => return Ok(()),

@@ -96,21 +96,39 @@ impl Peers {
         partition: Partition,
         call: &C,
     ) -> Result<C::Reply, Error> {
+        let reply = self.call_if_known(node, partition, call).await?;
+        reply.ok_or_else(|| answered(&node.address, http::StatusCode::NOT_FOUND))
+    }
+
+    /// Sends a call that nodes of earlier releases do not have. `None` if the node does not know it;
+    /// nothing was done.
+    ///
+    /// # Errors
+    ///
+    /// The same as of [`call`](Self::call).
+    pub(super) async fn call_if_known<C: NodeCall>(
+        &self,
+        node: &NodeRow,
+        partition: Partition,
+        call: &C,
+    ) -> Result<Option<C::Reply>, Error> {
         let address = node.address.as_str();
         let question = serde_json::to_vec(call).map_err(|err| unreadable(address, &err))?;
         let body = self.exchange(node, &path_of::<C>(partition), question).await?;
+        let Some(body) = body else { return Ok(None) };
         let reply: Result<C::Reply, Refusal> =
             serde_json::from_slice(&body).map_err(|err| unreadable(address, &err))?;
-        reply.map_err(Error::from)
+        Ok(Some(reply?))
     }
 
-    /// Sends a question to a node, and returns its verified answer.
+    /// Sends a question to a node, and returns its verified answer; `None` if the node does not know
+    /// the path. Nodes say so of nothing else, and do nothing then.
     async fn exchange(
         &self,
         node: &NodeRow,
         path: &str,
         question: Vec<u8>,
-    ) -> Result<Vec<u8>, Error> {
+    ) -> Result<Option<Vec<u8>>, Error> {
         let address = node.address.as_str();
         self.judge(address)?;
         let away = |err: reqwest::Error| match err.is_connect() {
@@ -141,8 +159,11 @@ impl Peers {
                  same release and store, and the address of each must lead to that node only"
             )));
         }
+        if status == http::StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
         if !status.is_success() {
-            return Err(Error::Unavailable(format!("the node at {address} answered {status}")));
+            return Err(answered(address, status));
         }
         let proof = response.headers().get(HEADER).cloned();
         let body = read(response).await.map_err(away)?.ok_or_else(|| too_long(address))?;
@@ -151,7 +172,7 @@ impl Peers {
                 "the server at {address} is not the node of this cluster with that address"
             )));
         }
-        Ok(body)
+        Ok(Some(body))
     }
 
     /// Rejects an address if others could read the traffic to it.
@@ -182,6 +203,10 @@ async fn read(mut response: reqwest::Response) -> reqwest::Result<Option<Vec<u8>
     Ok(Some(body))
 }
 
+fn answered(address: &str, status: http::StatusCode) -> Error {
+    Error::Unavailable(format!("the node at {address} answered {status}"))
+}
+
 fn too_long(address: &str) -> Error {
     Error::Unavailable(format!(
         "the answer of the node at {address} has more than {REPLY_MAX} bytes: request fewer items"
@@ -193,4 +218,85 @@ fn unreadable(address: &str, err: &serde_json::Error) -> Error {
         "the answer of the node at {address} cannot be read, so it is not known whether this was \
          done: {err}"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde::{Deserialize, Serialize};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+    use crate::{ops::Ops, store::NodeId};
+
+    /// A call of a newer release.
+    #[derive(Clone, Deserialize, Serialize)]
+    struct Newer {}
+
+    impl NodeCall for Newer {
+        const NAME: &'static str = "newer";
+        type Reply = ();
+
+        async fn answer(self, _: &Ops, _: Partition) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    /// A node that answers each request with this status, without a body or a proof. Returns it with
+    /// the first line of each request.
+    async fn node(status: &'static str) -> (NodeRow, tokio::sync::mpsc::UnboundedReceiver<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let (asked, requests) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut read = Vec::new();
+                // The body is `{}`.
+                while !read.ends_with(b"\r\n\r\n{}") {
+                    if stream.read_buf(&mut read).await.unwrap() == 0 {
+                        break;
+                    }
+                }
+                let line = String::from_utf8_lossy(&read).lines().next().map(str::to_owned);
+                asked.send(line.unwrap_or_default()).ok();
+                let answer =
+                    format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        let id = NodeId("other".to_owned());
+        let node = NodeRow { id, address, version: String::new(), since: Timestamp::UNIX_EPOCH };
+        (node, requests)
+    }
+
+    fn peers() -> Peers {
+        Peers::new(Arc::new(Credential::of_tests("me")), &[], Transport::Safe).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_node_of_an_earlier_release_does_not_know_a_newer_call() {
+        let (old, mut requests) = node("404 Not Found").await;
+        let peers = peers();
+        let reply = peers.call_if_known(&old, Partition(3), &Newer {}).await;
+        assert!(matches!(reply, Ok(None)), "{reply:?}");
+        assert_eq!(
+            requests.recv().await.as_deref(),
+            Some("POST /internal/v1/calls/3/newer HTTP/1.1")
+        );
+        let reply = peers.call(&old, Partition(3), &Newer {}).await;
+        let Err(Error::Unavailable(why)) = reply else { panic!("{reply:?}") };
+        assert!(why.contains("answered 404"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_may_have_been_carried_out_is_not_taken_for_an_unknown_one() {
+        for status in ["500 Internal Server Error", "400 Bad Request", "200 OK"] {
+            let (other, _requests) = node(status).await;
+            let reply = peers().call_if_known(&other, Partition(3), &Newer {}).await;
+            assert!(matches!(reply, Err(Error::Unavailable(_))), "{status}: {reply:?}");
+        }
+    }
 }

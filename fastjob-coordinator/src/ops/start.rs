@@ -1,15 +1,18 @@
 //! Starts on request: one task, or one per fire of a past range.
 
+mod direct;
+
 use std::sync::Arc;
 
 use fastjob_core::{Cause, ExecutorName, JobPath, TaskId, Trace, instant};
 use fastjob_engine::{
-    Backfill, Command, JobRefused, Looked, OWN_KEYS, Start, StartKey, StartedTask, When,
+    Backfill, Command, JobRefused, Looked, OWN_KEYS, Start, StartKey, StartedTask, Target, When,
     backfill_key,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::direct::StartWithService;
 use super::{BackfillRequest, Backfilled, Error, Ops, StartRequest, Started, node_calls::NodeCall};
 use crate::{
     clock::wall_now,
@@ -40,30 +43,8 @@ impl NodeCall for StartJob {
     type Reply = Started;
 
     async fn answer(self, ops: &Ops, partition: Partition) -> Result<Started, Error> {
-        let (engine, request) = (ops.engine(partition)?, self.request);
-        let cause = cause(request.cause.as_deref())?;
-        let executor = executor(request.executor.as_deref())?;
-        checked_key(request.key.as_deref())?;
-        let param = param(&request.param)?;
-        let at = when(&request)?;
-        if let Err(refused) = ops.check_start(&self.job, param.as_deref()).await {
-            // A start that was made before is answered, whatever the handler accepts now.
-            let Some(key) = &request.key else { return Err(refused) };
-            let job = ops.find_path(&self.job).await?.id;
-            let Some(task) = ops.store.task_of_key(job, key).await? else { return Err(refused) };
-            return ops.started_before(task.0, key, param.as_deref()).await;
-        }
-        let (job, trace) = (self.job, read_trace(self.trace.as_deref()));
-        let start = Start { job, cause, param: param.clone(), at, executor, key: None, trace };
-        let started = match &request.key {
-            Some(key) => ops.start_once(&engine, start, key.as_str().into()).await?,
-            None => engine.ask(|answer| Command::Start { ask: start, answer }).await??,
-        };
-        let task = started.task.0;
-        match request.key.filter(|_| !started.is_new) {
-            Some(key) => ops.started_before(task, &key, param.as_deref()).await,
-            None => Ok(Started { task, created: true, state: None }),
-        }
+        let trace = read_trace(self.trace.as_deref());
+        ops.start_here(partition, Target::Path(self.job), self.request, trace).await
     }
 }
 
@@ -104,7 +85,7 @@ impl NodeCall for BackfillJob {
         // As the store writes it: a key that is read back has to be the same.
         let key: Option<Arc<str>> =
             request.key.as_deref().map(|key| Arc::from(&*store::clean(key)));
-        let checked = ops.check_start(&self.job, None).await;
+        let checked = ops.check_start(&Target::Path(self.job.clone()), None).await;
         let (job, trace) = (self.job, read_trace(self.trace.as_deref()));
         let ask = Backfill { job, from, until, most, key, looked: None, trace };
         if let Err(refused) = checked {
@@ -139,12 +120,50 @@ impl Ops {
         let call = self.traces.call(caller);
         let trace = written_trace(&call);
         let started = async {
+            let direct = self.start_with_service(path, &request, trace.as_deref()).await?;
+            if let Some(started) = direct {
+                return Ok(started);
+            }
             let (partition, job) = self.place(path).await?;
             self.call_owner(partition, StartJob { job, request, trace }).await
         };
-        let started = started.await;
+        let started: Result<Started, Error> = started.await;
         call.end("start", path.to_owned(), started.as_ref().map(|started| Some(started.task)));
         started
+    }
+
+    /// Starts a task of a job of a partition that this node owns. [`Error::NotFound`] means that there
+    /// is no such job; nothing was done.
+    async fn start_here(
+        &self,
+        partition: Partition,
+        job: Target,
+        request: StartRequest,
+        trace: Option<Trace>,
+    ) -> Result<Started, Error> {
+        let engine = self.engine(partition)?;
+        let cause = cause(request.cause.as_deref())?;
+        let executor = executor(request.executor.as_deref())?;
+        checked_key(request.key.as_deref())?;
+        let param = param(&request.param)?;
+        let at = when(&request)?;
+        if let Err(refused) = self.check_start(&job, param.as_deref()).await {
+            // A start that was made before is answered, whatever the handler accepts now.
+            let Some(key) = &request.key else { return Err(refused) };
+            let job = self.find_target(&job).await?.id;
+            let Some(task) = self.store.task_of_key(job, key).await? else { return Err(refused) };
+            return self.started_before(task.0, key, param.as_deref()).await;
+        }
+        let start = Start { job, cause, param: param.clone(), at, executor, key: None, trace };
+        let started = match &request.key {
+            Some(key) => self.start_once(&engine, start, key.as_str().into()).await?,
+            None => engine.ask(|answer| Command::Start { ask: start, answer }).await??,
+        };
+        let task = started.task.0;
+        match request.key.filter(|_| !started.is_new) {
+            Some(key) => self.started_before(task, &key, param.as_deref()).await,
+            None => Ok(Started { task, created: true, state: None }),
+        }
     }
 
     /// Starts a task unless one with this key exists, and returns the existing or new task.
@@ -154,7 +173,7 @@ impl Ops {
         start: Start,
         text: Arc<str>,
     ) -> Result<StartedTask, Error> {
-        let job = self.find_path(&start.job).await?.id;
+        let job = self.find_target(&start.job).await?.id;
         for _ in 0..LOOKS {
             // The engine knows the keys that are too recent to be visible in the store.
             let looked_at = self.engines.uptime();

@@ -3,7 +3,7 @@
 use fastjob_core::{Job, JobDraft, TaskId};
 use fastjob_engine::{
     Answer, Condition, Config, Connected, Limits, Message, SaveMode, SessionId, Start, StartAnswer,
-    StopAnswer, When,
+    StopAnswer, Target, When,
 };
 use futures_util::FutureExt;
 use tokio_stream::StreamExt;
@@ -120,7 +120,7 @@ fn started(permit: Permit, writer: WriterHandle) -> Started {
     let save = Command::Save { job, mode, origin, condition: Condition::default(), answer };
     engine.handle(clock.now(), Event::Command(save), &mut effects);
     let ask = Start {
-        job: "m".parse().unwrap(),
+        job: Target::Path("m".parse().unwrap()),
         cause: fastjob_core::Cause::Api,
         param: None,
         at: When::Now,

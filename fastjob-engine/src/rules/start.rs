@@ -9,13 +9,16 @@ use super::plan::{Head, NewTask};
 use crate::{
     answer::{BackfillAnswer, Backfilled, JobRefused, StartAnswer, StartedTask},
     engine::Engine,
-    event::{Backfill, Now, Start, When},
+    event::{Backfill, Now, Start, Target, When},
     state::keys::{Found, backfill_key},
 };
 
 impl Engine {
     pub(super) fn start(&mut self, now: Now, ask: Start) -> StartAnswer {
-        let job = self.catalog.resolve(&ask.job)?;
+        let job = match &ask.job {
+            Target::Path(path) => self.catalog.resolve(path)?,
+            Target::WithService(path) => self.catalog.resolve_with_service(path)?,
+        };
         let looked_at = ask.key.as_ref().map(|key| key.looked_at);
         let key = ask.key.map(|key| (job, key.text));
         if let Some((key, looked_at)) = key.as_ref().zip(looked_at) {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use fastjob_core::{AttemptState, Cause, JobPath, TaskId, Trace, TraceContext};
+use fastjob_core::{AttemptState, Cause, JobName, JobPath, TaskId, Trace, TraceContext};
 use rand::{RngExt, rngs::SmallRng};
 use tokio::sync::oneshot;
 
@@ -11,7 +11,8 @@ use super::{
     world::World,
 };
 use crate::{
-    Command, Condition, Part, Rerun, Start, StartKey, Switch, When, record::LifeId, rerun_key,
+    Command, Condition, Part, Rerun, Start, StartKey, Switch, Target, When, record::LifeId,
+    rerun_key,
 };
 
 impl World {
@@ -65,18 +66,19 @@ impl World {
     /// Starts a job that runs one task at a time, due at once.
     pub(super) fn start_exclusive(&mut self, dice: &mut SmallRng) {
         let jobs = ["serial", "skip_new", "serial_shards"];
-        let job = name(jobs[dice.random_range(0..jobs.len())]);
+        let job: JobPath = name(jobs[dice.random_range(0..jobs.len())]);
         let (answer, _) = oneshot::channel();
         let (cause, at) = (Cause::Api, When::Now);
         let (executor, key, trace) = (None, None, any_trace(dice));
+        let partition = self.partition_of(job.as_str());
+        let job = Target::Path(job);
         let ask = Start { job, cause, param: None, at, executor, key, trace };
-        let partition = self.partition_of(ask.job.as_str());
         self.command(partition, Command::Start { ask, answer });
     }
 
     fn start_one(&mut self, dice: &mut SmallRng) {
         let started = jobs::started();
-        let job: JobPath = name(started[dice.random_range(0..started.len())]);
+        let job: JobName = name(started[dice.random_range(0..started.len())]);
         let at = match dice.random_range(0..3) {
             0 => When::Now,
             1 => When::After(Duration::from_millis(dice.random_range(0..3_000))),
@@ -94,8 +96,13 @@ impl World {
             let looked_at = self.uptime_at(job.as_str());
             let key = key.map(|text| StartKey { text: text.into(), looked_at });
             let (cause, param, trace) = (Cause::Api, Some("p".into()), any_trace(dice));
+            let partition = self.partition_of(job.as_str());
+            // Some callers name the service. This is not rolled, so a seed gives the same history.
+            let job = match at {
+                When::At(_) => Target::WithService(name(&format!("default.{job}"))),
+                When::Now | When::After(_) => Target::Path(name(job.as_str())),
+            };
             let ask = Start { job, cause, param, at, executor, key, trace };
-            let partition = self.partition_of(ask.job.as_str());
             self.command(partition, Command::Start { ask, answer });
         }
     }

@@ -21,5 +21,6 @@ mod speed;
 mod story;
 mod survey;
 mod tally;
+mod targets;
 mod traces;
 mod waits;

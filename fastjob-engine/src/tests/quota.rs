@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::story::Story;
 use crate::{
     Backfill, BackfillAnswer, Backfilled, Command, Event, JobRefused, Limits, Looked, OpenLimit,
-    Start, StartAnswer, StartKey, StartedTask, When,
+    Start, StartAnswer, StartKey, StartedTask, Target, When,
     record::{ChildStart, Origin, Partition},
 };
 
@@ -165,7 +165,8 @@ fn a_task_counts_once_per_shard() {
 
 fn keyed(story: &mut Story, looked_at: Duration) -> StartAnswer {
     let (answer, mut wait) = oneshot::channel();
-    let (job, key) = ("m".parse().unwrap(), StartKey { text: "k".into(), looked_at });
+    let job = Target::Path("m".parse().unwrap());
+    let key = StartKey { text: "k".into(), looked_at };
     let (cause, at) = (Cause::Api, When::Now);
     let ask = Start { job, cause, param: None, at, executor: None, key: Some(key), trace: None };
     story.tell(Event::Command(Command::Start { ask, answer }));

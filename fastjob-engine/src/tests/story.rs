@@ -12,7 +12,7 @@ use crate::simulation::ModelStore;
 use crate::{
     Command, Condition, Config, ConnectAnswer, Connected, Effects, Engine, Event, Held, Limits,
     Message, Now, Outcome, SaveAnswer, SaveMode, SessionId, Start, StartAnswer, StartAttempt,
-    Switch, When,
+    Switch, Target, When,
     record::{AlarmRow, Origin},
 };
 
@@ -195,7 +195,7 @@ impl Story {
 
     pub(super) fn start_with(&mut self, name: &str, param: Option<&str>, at: When) -> StartAnswer {
         let (answer, mut wait) = oneshot::channel();
-        let (job, param) = (name.parse().unwrap(), param.map(Into::into));
+        let (job, param) = (Target::Path(name.parse().unwrap()), param.map(Into::into));
         let (executor, key, trace) = (None, None, None);
         let ask = Start { job, cause: Cause::Api, param, at, executor, key, trace };
         self.tell(Event::Command(Command::Start { ask, answer }));
@@ -205,7 +205,7 @@ impl Story {
     /// Starts a task in a trace.
     pub(super) fn start_in(&mut self, name: &str, trace: Trace) -> AttemptId {
         let (answer, mut wait) = oneshot::channel();
-        let (job, executor, key) = (name.parse().unwrap(), None, None);
+        let (job, executor, key) = (Target::Path(name.parse().unwrap()), None, None);
         let (at, trace) = (When::Now, Some(trace));
         let ask = Start { job, cause: Cause::Api, param: None, at, executor, key, trace };
         self.tell(Event::Command(Command::Start { ask, answer }));
@@ -215,7 +215,7 @@ impl Story {
     /// Starts a task on one executor.
     pub(super) fn start_on(&mut self, name: &str, executor: &str) -> AttemptId {
         let (answer, mut wait) = oneshot::channel();
-        let job = name.parse().unwrap();
+        let job = Target::Path(name.parse().unwrap());
         let executor = Some(executor.parse().unwrap());
         let (at, key, trace) = (When::Now, None, None);
         let ask = Start { job, cause: Cause::Api, param: None, at, executor, key, trace };

@@ -140,10 +140,20 @@ impl Catalog {
 
     /// The job that a path means: `service.name`, or a name that only one job has.
     pub(crate) fn resolve(&self, path: &JobPath) -> Result<JobId, JobRefused> {
-        let found = path.find(
-            |service, name| self.living(service, name),
-            |name| self.jobs.bare(name).collect(),
-        );
+        self.meant(path, |name| self.jobs.bare(name).collect())
+    }
+
+    /// The job of a service that a path names, and never a job whose whole name the path is.
+    pub(crate) fn resolve_with_service(&self, path: &JobPath) -> Result<JobId, JobRefused> {
+        self.meant(path, |_| Vec::new())
+    }
+
+    fn meant(
+        &self,
+        path: &JobPath,
+        bare: impl FnOnce(&JobName) -> Vec<JobId>,
+    ) -> Result<JobId, JobRefused> {
+        let found = path.find(|service, name| self.living(service, name), bare);
         only(path, &found, |id| self.job(id).map(|job| job.path()))
     }
 
