@@ -2,6 +2,7 @@
 //! has lost its partitions changes nothing.
 
 mod calls;
+mod paths;
 mod takeovers;
 
 use std::{
