@@ -59,7 +59,7 @@ pub(crate) use self::{
 };
 pub(crate) use fastjob_engine::record::{
     AlarmKind, Attempt, ChildStart, Commit, EndedAttempt, EndedShard, JobLink, JobRow, Lease,
-    LifeId, LifeRow, Lineage, Loaded, NewAttempt, OpenAttempt, Origin, Overrides, Partition,
+    LifeId, LifeRow, Lineage, Loaded, LoadedJobs, NewAttempt, OpenAttempt, Origin, Overrides, Partition,
     RerunOf, TaskTrace, definition_bytes,
 };
 

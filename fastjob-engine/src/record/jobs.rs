@@ -47,8 +47,7 @@ impl JobRow {
 
     /// The approximate size of its definitions in bytes.
     pub(crate) fn bytes(&self) -> u64 {
-        let declared = self.declared.as_ref().map_or(0, |job| definition_bytes(job));
-        (definition_bytes(&self.job) + declared) as u64
+        bytes(&self.job, self.declared.as_deref())
     }
 }
 
@@ -75,6 +74,11 @@ impl JobLink {
             children: Arc::clone(&row.children),
         })
     }
+}
+
+/// The approximate size of the definitions of a job in bytes.
+pub(crate) fn bytes(job: &Job, declared: Option<&Job>) -> u64 {
+    (definition_bytes(job) + declared.map_or(0, definition_bytes)) as u64
 }
 
 /// The approximate size of a definition in bytes: its texts, and a constant for the rest.

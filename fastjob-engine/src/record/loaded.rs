@@ -5,7 +5,8 @@ use std::sync::Arc;
 use fastjob_core::{AttemptState, ExecutorName, JobId, Shard, TaskId, TaskState};
 use jiff::Timestamp;
 
-use super::{ChildStart, JobRow, LifeRow, NewAttempt};
+use super::{ChildStart, LifeRow, NewAttempt};
+pub use crate::state::catalog::LoadedJobs;
 
 /// An open attempt, as the store has it when an engine starts.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +49,7 @@ pub struct Loaded {
     /// The latest wall clock of a commit; `None` if there was no commit.
     pub clock: Option<Timestamp>,
     /// All jobs of the partition, including deleted ones.
-    pub jobs: Vec<JobRow>,
+    pub jobs: LoadedJobs,
     /// How far the fires of single jobs are planned, if that is beyond the watermark.
     pub cursors: Vec<(JobId, Timestamp)>,
     /// As in [`Commit::fired_ahead`](super::Commit::fired_ahead).

@@ -12,6 +12,7 @@ mod loaded;
 
 pub use fastjob_core::{Lease, Partition};
 
+pub(crate) use self::jobs::bytes;
 pub use self::{
     alarms::{AlarmKind, AlarmRow},
     attempts::{
@@ -20,7 +21,7 @@ pub use self::{
     },
     commit::Commit,
     jobs::{JobLink, JobRow, definition_bytes},
-    loaded::{EndedShard, Loaded, OpenAttempt},
+    loaded::{EndedShard, Loaded, LoadedJobs, OpenAttempt},
 };
 
 /// Identifies one life of an executor's process in the store. Never used again.

@@ -9,12 +9,9 @@ use jiff::Timestamp;
 use crate::{
     engine::Engine,
     event::Now,
-    record::{JobRow, Loaded, OpenAttempt},
+    record::{Loaded, LoadedJobs, OpenAttempt},
     state::attempts::{Open, Step},
 };
-
-/// The number of rows that become jobs at a time.
-const ROWS: usize = 16_384;
 
 impl Engine {
     pub(crate) fn load(&mut self, loaded: Loaded, now: Now) {
@@ -65,15 +62,8 @@ impl Engine {
         }
     }
 
-    fn load_jobs(&mut self, mut rows: Vec<JobRow>, cursors: Vec<(JobId, Timestamp)>) {
-        self.catalog.reserve(rows.len());
-        while !rows.is_empty() {
-            // A million rows take as much memory as what is kept of them: free it on the way.
-            for row in rows.split_off(rows.len().saturating_sub(ROWS)) {
-                self.catalog.admit(row, self.agenda.watermark());
-            }
-            rows.shrink_to_fit();
-        }
+    fn load_jobs(&mut self, jobs: LoadedJobs, cursors: Vec<(JobId, Timestamp)>) {
+        self.catalog.load(jobs, self.agenda.watermark());
         for (job, cursor) in cursors {
             if let Some(entry) = self.catalog.get_mut(job) {
                 entry.set_cursor(entry.cursor().max(cursor));

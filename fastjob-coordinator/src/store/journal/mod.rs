@@ -24,12 +24,13 @@ mod tests;
 
 mod view;
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
-use fastjob_core::{AttemptId, ExecutorName, TaskId, TaskState, trace::TraceId};
+use fastjob_core::{
+    AttemptId, ExecutorName, TaskId, TaskState,
+    id_map::IdMap,
+    trace::TraceId,
+};
 
 #[cfg(feature = "postgres")]
 pub(super) use self::{
@@ -125,9 +126,9 @@ enum Change {
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     /// Boxed, because a table of such large values would have much unused space.
-    tasks: HashMap<TaskId, Box<OpenTask>>,
+    tasks: IdMap<TaskId, Box<OpenTask>>,
     /// The tasks of open attempts that are not heads.
-    others: HashMap<AttemptId, TaskId>,
+    others: IdMap<AttemptId, TaskId>,
     /// The number of open attempts.
     attempts: usize,
     /// The records, oldest first, without gaps in their numbers.
@@ -266,23 +267,29 @@ impl Journal {
                 if let Some(bytes) = task.close(attempt) {
                     self.open_bytes -= bytes;
                     self.attempts -= 1;
-                    self.others.remove(&attempt);
-                    task.has_rows = true;
-                    task.ended.push(attempt);
+                    if attempt != id.first_attempt() {
+                        self.others.remove(&attempt);
+                    }
+                    if !task.is_over() {
+                        task.has_rows = true;
+                        task.ended.push(attempt);
+                    }
                 }
-                self.drop_if_over(id);
+                if task.is_over() {
+                    self.drop_task(id);
+                }
             }
             Change::Cancel { task: id, attempt } => {
                 let Some(task) = self.tasks.get_mut(&id) else { return };
                 if attempt == id.first_attempt() {
-                    if let Some(task) = self.tasks.remove(&id) {
-                        self.forget(&task);
-                    }
+                    self.drop_task(id);
                 } else if let Some(bytes) = task.close(attempt) {
                     self.open_bytes -= bytes;
                     self.attempts -= 1;
                     self.others.remove(&attempt);
-                    self.drop_if_over(id);
+                    if task.is_over() {
+                        self.drop_task(id);
+                    }
                 }
             }
             Change::Spread(id, total) => {
@@ -311,12 +318,9 @@ impl Journal {
         }
     }
 
-    /// Removes a task that has ended, once all its attempts have.
-    fn drop_if_over(&mut self, id: TaskId) {
-        let is_over = |task: &OpenTask| task.state.is_final() && task.open.is_empty();
-        if self.task(id).is_some_and(is_over)
-            && let Some(task) = self.tasks.remove(&id)
-        {
+    /// Removes a task, with what is counted of it.
+    fn drop_task(&mut self, id: TaskId) {
+        if let Some(task) = self.tasks.remove(&id) {
             self.forget(&task);
         }
     }
@@ -325,7 +329,7 @@ impl Journal {
     fn forget(&mut self, task: &OpenTask) {
         self.open_bytes -= task.bytes;
         self.attempts -= task.open.len();
-        for open in &task.open {
+        for open in task.open.iter().filter(|open| !open.row.is_head()) {
             self.others.remove(&open.row.attempt);
         }
     }
@@ -367,6 +371,11 @@ impl OpenTask {
     /// The id of the trace that it is part of.
     pub(super) fn trace_id(&self) -> Option<TraceId> {
         self.trace.as_ref().map(|trace| trace.trace.context.trace)
+    }
+
+    /// Whether it has ended, and all its attempts have.
+    fn is_over(&self) -> bool {
+        self.state.is_final() && self.open.is_empty()
     }
 
     /// Whether this attempt of it has not ended.

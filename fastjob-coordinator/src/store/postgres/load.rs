@@ -119,19 +119,19 @@ impl LoadStore for Postgres {
 impl Postgres {
     /// Reads rows of one partition, which is `$1` in the statement. `$all` is replaced by the
     /// number of partitions: it has to be a literal, as in the indexes.
-    async fn of_partition<T>(
+    async fn of_partition<T, All: Default + Extend<T>>(
         &self,
         statement: &str,
         partition: Partition,
         mut read: impl FnMut(&PgRow) -> Result<T>,
-    ) -> Result<Vec<T>> {
+    ) -> Result<All> {
         let statement = statement.replace("$all", &self.partitions.to_string());
         let readers = self.readers.patient();
         let mut rows =
             sqlx::query(AssertSqlSafe(statement)).bind(i64::from(partition.0)).fetch(&readers);
-        let mut all = Vec::new();
+        let mut all = All::default();
         while let Some(row) = rows.next().await {
-            all.push(read(&row.map_err(while_doing("read the store"))?)?);
+            all.extend([read(&row.map_err(while_doing("read the store"))?)?]);
         }
         Ok(all)
     }

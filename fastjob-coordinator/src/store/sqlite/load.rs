@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{Sqlite, commit::batches, history, packed};
 use crate::store::{
-    CHILD_STARTS, ChildStart, Error, JobRow, Lease, LoadStore, Loaded, Partition, Result,
+    CHILD_STARTS, ChildStart, Error, JobRow, Lease, LoadStore, Loaded, LoadedJobs, Partition, Result,
     StoreFacts,
     journal::Checkpoints,
     key::NAME,
@@ -164,7 +164,7 @@ impl LoadStore for Sqlite {
 
 impl Sqlite {
     /// Reads all jobs. Nothing may be written meanwhile.
-    async fn all_jobs(&self) -> Result<Vec<JobRow>> {
+    async fn all_jobs(&self) -> Result<LoadedJobs> {
         // A connection of its own, because a cache of all that is read once would be of no use.
         let options = self.options.clone().read_only(true).pragma("cache_size", "-2048");
         let (texts, read) = mpsc::channel(TEXTS_AHEAD);
@@ -177,9 +177,9 @@ impl Sqlite {
             AbortOnDropHandle::new(tokio::spawn(async move { jobs_of(&text, &reader) }))
         };
         let mut parsed = ReceiverStream::new(read).map(parse).buffered(TEXTS_AT_ONCE);
-        let mut jobs = Vec::new();
+        let mut jobs = LoadedJobs::default();
         while let Some(some) = parsed.next().await {
-            jobs.append(&mut some.map_err(ended_early)??);
+            jobs.extend(some.map_err(ended_early)??);
         }
         drop(parsed);
         while let Some(ended) = reading.join_next().await {

@@ -54,7 +54,7 @@ pub(crate) async fn five_thousand_rows_of_each_part(home: &mut impl Home) {
         assert_eq!(open.checkpoint.as_deref(), Some(format!("c{id}").as_str()));
     }
     assert_eq!((loaded.lives.len(), loaded.next_life), (5_000, MANY + 1));
-    assert!(loaded.jobs.iter().all(|job| job.anchor == at(job.id.0)));
+    assert!(loaded.jobs.rows().all(|job| job.anchor == at(job.id.0)));
     assert_eq!(loaded.jobs.len(), 5_000);
 
     let store = home.store();

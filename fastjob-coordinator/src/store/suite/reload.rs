@@ -45,7 +45,7 @@ pub(crate) async fn committed_data_is_loaded(home: &mut impl Home) {
     let loaded = after.loaded;
     assert_eq!((loaded.ids_until, loaded.next_life), (1_000, 3));
     assert_eq!((loaded.watermark, loaded.clock), (Some(at(5)), Some(at(6))));
-    assert_eq!(loaded.jobs, [job(JOB, "a"), deleted]);
+    assert_eq!(loaded.jobs, [job(JOB, "a"), deleted].into_iter().collect());
     assert_eq!(loaded.lives, [life(2, "e2")]);
     assert_eq!(loaded.failing, [JOB]);
     write(home, [end([succeeded(10, 10)])]).await;

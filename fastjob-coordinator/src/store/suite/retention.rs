@@ -180,7 +180,7 @@ fn save(jobs: impl IntoIterator<Item = JobRow>) -> Commit {
 }
 
 async fn jobs_left(home: &impl Home) -> Vec<i64> {
-    view(home).await.loaded.jobs.iter().map(|job| job.id.0).collect()
+    view(home).await.loaded.jobs.rows().map(|job| job.id.0).collect()
 }
 
 pub(crate) async fn a_deleted_job_is_removed_after_its_history_and_its_retention(
@@ -238,7 +238,7 @@ pub(crate) async fn a_deleted_job_that_executors_declare_is_kept(home: &mut impl
     assert_eq!(remove_jobs(home, 450).await, [42]);
     assert_eq!(remove_jobs(home, 451).await, [43]);
     assert_eq!(remove_jobs(home, 501).await, [41]);
-    assert_eq!(view(home).await.loaded.jobs, [job(JobId(44), "j44")]);
+    assert_eq!(view(home).await.loaded.jobs, [job(JobId(44), "j44")].into_iter().collect());
 }
 
 /// Lives of partition 0, each a second after the previous one.

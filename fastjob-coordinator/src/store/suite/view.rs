@@ -34,7 +34,7 @@ pub(super) async fn view(home: &impl Home) -> View {
     let all = StatFilter { subject: Subject::All, from: 0, until: 60_000_000, bucket: 1 };
     let stats = store.stats(&all).await.unwrap();
     let mut versions = Vec::new();
-    for job in loaded.jobs.iter().take(50) {
+    for job in loaded.jobs.rows().take(50) {
         versions.push((job.id, store.versions(job.id, i64::MAX, 1_000).await.unwrap()));
     }
     View { loaded, tasks, tails, stats, alarms, versions }
@@ -57,14 +57,14 @@ pub(super) async fn remove_ended(store: &dyn Store, before: Timestamp, rows: u32
 
 /// Loads all partitions as one, ordered by id: related rows may be in different partitions here.
 pub(super) async fn load(store: &dyn Store) -> Loaded {
-    let mut all = Loaded::default();
+    let (mut all, mut jobs) = (Loaded::default(), Vec::new());
     for partition in (0..store.facts().await.unwrap().partitions).map(Partition) {
         let one = store.load(partition).await.unwrap();
         all.ids_until = all.ids_until.max(one.ids_until);
         all.watermark = all.watermark.max(one.watermark);
         all.clock = all.clock.max(one.clock);
         all.next_life = all.next_life.max(one.next_life);
-        all.jobs.extend(one.jobs);
+        jobs.extend(one.jobs.rows());
         all.open.extend(one.open);
         all.ended_shards.extend(one.ended_shards);
         all.failing.extend(one.failing);
@@ -74,7 +74,8 @@ pub(super) async fn load(store: &dyn Store) -> Loaded {
         all.fired_ahead.extend(one.fired_ahead);
     }
     // Their order is not guaranteed.
-    all.jobs.sort_by_key(|job| job.id);
+    jobs.sort_by_key(|job| job.id);
+    all.jobs = jobs.into_iter().collect();
     all.open.sort_by_key(|open| open.planned.row.attempt);
     all.ended_shards.sort_by_key(|ended| (ended.task, ended.shard.index));
     all.ended_shards.dedup();

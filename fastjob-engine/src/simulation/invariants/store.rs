@@ -20,7 +20,8 @@ pub(in super::super) fn see_loaded(partition: Partition, expected: &Loaded, foun
     let plain =
         |loaded: &Loaded| (loaded.ids_until, loaded.watermark, loaded.clock, loaded.next_life);
     assert_eq!(plain(expected), plain(found), "{partition:?}: ids, watermark, clock, next life");
-    see_list(partition, "jobs", &expected.jobs, &found.jobs);
+    let jobs = |loaded: &Loaded| loaded.jobs.rows().collect::<Vec<_>>();
+    see_list(partition, "jobs", &jobs(expected), &jobs(found));
     see_list(partition, "cursors", &expected.cursors, &found.cursors);
     see_list(partition, "fires ahead", &expected.fired_ahead, &found.fired_ahead);
     see_list(partition, "open attempts", &expected.open, &found.open);

@@ -7,7 +7,7 @@ use fastjob_core::{Job, JobId, route};
 use jiff::Timestamp;
 
 use crate::{
-    record::{JobRow, Origin, Overrides},
+    record::{JobRow, Origin, Overrides, bytes},
     state::millis::Millis,
 };
 
@@ -127,6 +127,17 @@ impl JobEntry {
 
     pub(crate) fn job(&self) -> &Arc<Job> {
         &self.job
+    }
+
+    /// Replaces the job by an equal one.
+    pub(super) fn replace_job(&mut self, equal: impl FnOnce(Arc<Job>) -> Arc<Job>) {
+        self.job = equal(Arc::clone(&self.job));
+    }
+
+    /// The approximate size of its definitions in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        let declared = self.rare.as_ref().and_then(|rare| rare.declared.as_deref());
+        bytes(&self.job, declared)
     }
 
     /// The job, and the memory of its route.

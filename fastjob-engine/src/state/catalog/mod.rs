@@ -8,6 +8,7 @@ mod chain;
 mod directory;
 mod entry;
 mod family;
+mod loaded;
 mod quota;
 mod settings;
 mod table;
@@ -22,7 +23,7 @@ pub(crate) use self::entry::JobEntry;
 pub(crate) use self::together::Missing;
 use self::{census::Census, chain::Parents, settings::SharedSettings, table::Table};
 pub use self::{
-    chain::LINKS_MOST, directory::Directory, quota::JobQuota, together::check_together,
+    chain::LINKS_MOST, directory::Directory, loaded::LoadedJobs, quota::JobQuota, together::check_together,
 };
 use crate::{
     Config, JobRefused,
@@ -171,9 +172,20 @@ impl Catalog {
         JobId(self.next_id)
     }
 
-    /// Makes room for `more` jobs.
-    pub(crate) fn reserve(&mut self, more: usize) {
-        self.jobs.reserve(more);
+    /// Begins with the jobs of the store; every fire of them up to `cursor` is planned.
+    pub(crate) fn load(&mut self, jobs: LoadedJobs, cursor: Timestamp) {
+        let LoadedJobs(mut entries) = jobs;
+        for entry in entries.iter_mut() {
+            entry.set_cursor(cursor);
+            self.bytes += entry.bytes();
+            entry.replace_job(|job| self.settings.share(job));
+            self.next_id = self.next_id.max(self.config.id_from(entry.id().0 + 1));
+            if !entry.is_deleted() {
+                self.parents.change(entry.id(), &[], entry.children());
+            }
+            self.census.add(entry);
+        }
+        self.jobs = Table::of(entries);
     }
 
     /// Adds a job; every fire of it up to `cursor` is planned.
@@ -193,7 +205,7 @@ impl Catalog {
     pub(crate) fn undo_admit(&mut self, id: JobId, deleted: Option<JobId>) {
         let Some(entry) = self.jobs.remove(id) else { return };
         self.census.remove(&entry);
-        self.bytes -= entry.row().bytes();
+        self.bytes -= entry.bytes();
         self.parents.change(id, entry.children(), &[]);
         self.next_id = id.0;
         // It is found by its name again.
@@ -207,7 +219,7 @@ impl Catalog {
         row.job = self.settings.share(row.job);
         let Some(entry) = self.jobs.get_mut(row.id) else { return };
         self.parents.change(row.id, entry.children(), &row.children);
-        self.bytes = self.bytes - entry.row().bytes() + row.bytes();
+        self.bytes = self.bytes - entry.bytes() + row.bytes();
         self.census.remove(entry);
         entry.set_row(row);
         self.census.add(entry);
@@ -216,10 +228,10 @@ impl Catalog {
     /// Marks a job as deleted by a user.
     pub(crate) fn delete(&mut self, id: JobId, now: Timestamp) -> Option<&JobEntry> {
         let entry = self.jobs.get_mut(id)?;
-        self.bytes -= entry.row().bytes();
+        self.bytes -= entry.bytes();
         self.census.remove(entry);
         entry.delete(now);
-        self.bytes += entry.row().bytes();
+        self.bytes += entry.bytes();
         self.parents.change(id, entry.children(), &[]);
         self.jobs.remove_bare(id);
         self.jobs.get(id)
@@ -231,7 +243,7 @@ impl Catalog {
         if !entry.is_deleted() || entry.updated_at() >= before {
             return;
         }
-        self.bytes -= entry.row().bytes();
+        self.bytes -= entry.bytes();
         self.jobs.remove(id);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The indexes hold places in the table instead of keys, so each takes about ten bytes for a job.
 
-use std::{hash::BuildHasher, sync::Arc};
+use std::hash::BuildHasher;
 
 use fastjob_core::{JobId, JobName, ServiceName};
 use hashbrown::HashTable;
@@ -28,8 +28,9 @@ pub(super) struct Table {
     hashing: Hashing,
 }
 
+/// Jobs in places that stay.
 #[derive(Default)]
-struct Entries {
+pub(super) struct Entries {
     blocks: Vec<Vec<Option<JobEntry>>>,
     free: Vec<Place>,
 }
@@ -45,7 +46,20 @@ impl Entries {
         self.blocks.get_mut(at / BLOCK)?.get_mut(at % BLOCK)
     }
 
-    fn insert(&mut self, entry: JobEntry) -> Place {
+    pub(super) fn len(&self) -> usize {
+        let places = self.blocks.iter().map(Vec::len).sum::<usize>();
+        places - self.free.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &JobEntry> {
+        self.blocks.iter().flatten().flatten()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut JobEntry> {
+        self.blocks.iter_mut().flatten().flatten()
+    }
+
+    pub(super) fn insert(&mut self, entry: JobEntry) -> Place {
         if let Some(at) = self.free.pop()
             && let Some(slot) = self.slot(at)
         {
@@ -95,8 +109,17 @@ impl Table {
         self.by_bare_name.len()
     }
 
-    /// Makes room for more jobs at once: growing an index reads every job.
-    pub(super) fn reserve(&mut self, more: usize) {
+    /// The table of these jobs, of which no two have the same id.
+    pub(super) fn of(entries: Entries) -> Self {
+        let mut table = Self { entries, ..Self::default() };
+        // Growing an index reads every job.
+        table.reserve(table.entries.len());
+        let places = table.entries.blocks.iter().map(Vec::len).sum::<usize>();
+        (0..places as Place).for_each(|at| table.index(at));
+        table
+    }
+
+    fn reserve(&mut self, more: usize) {
         let Self { entries, by_id, by_name, by_bare_name, hashing } = self;
         by_id.reserve(more, |at| id_hash_at(entries, *at));
         by_name.reserve(more, |at| full_hash(hashing, entries, *at));
@@ -117,11 +140,11 @@ impl Table {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &JobEntry> {
-        self.entries.blocks.iter().flatten().flatten()
+        self.entries.iter()
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut JobEntry> {
-        self.entries.blocks.iter_mut().flatten().flatten()
+        self.entries.iter_mut()
     }
 
     /// The job that has this name, or had it last.
@@ -142,10 +165,16 @@ impl Table {
     /// Adds a job. A deleted job has its name until another one takes it, whichever is added first;
     /// it is not found by its name alone.
     pub(super) fn insert(&mut self, entry: JobEntry) {
-        let (id, is_deleted, job) = (entry.id(), entry.is_deleted(), Arc::clone(entry.job()));
-        self.remove(id);
+        self.remove(entry.id());
         let mine = self.entries.insert(entry);
+        self.index(mine);
+    }
+
+    /// Adds the job at this place to the indexes.
+    fn index(&mut self, mine: Place) {
         let Self { entries, by_id, by_name, by_bare_name, hashing } = self;
+        let Some(entry) = entries.get(mine) else { return };
+        let (id, is_deleted, job) = (entry.id(), entry.is_deleted(), entry.job());
         by_id.insert_unique(id_hash(id), mine, |at| id_hash_at(entries, *at));
         let hash = hashing.hash_one((&job.service, &job.name));
         match by_name.find_mut(hash, |at| entries.is_named(*at, &job.service, &job.name)) {
@@ -204,6 +233,8 @@ fn bare_hash(hashing: &Hashing, entries: &Entries, at: Place) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use fastjob_core::{Job, JobDraft};
     use jiff::Timestamp;
 
