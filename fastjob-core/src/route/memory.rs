@@ -10,15 +10,28 @@ use crate::id::ExecutorName;
 
 /// A job's memory of its earlier picks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
-    last: Option<ExecutorName>,
-    /// By executor, if the strategy counts.
-    seats: Option<Box<Seats>>,
+pub struct Memory(Kept);
+
+/// What is remembered. It has the size of a name, because there may be a million jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kept {
+    /// The last pick.
+    Last(ExecutorName),
+    /// By executor, if the strategy counts; nothing if it is empty.
+    Counts(Option<Box<Seats>>),
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self::Counts(None)
+    }
 }
 
 /// The candidates of the last pick, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Seats {
+    /// The last pick.
+    last: Option<ExecutorName>,
     /// Number of attempts placed so far: the logical clock of `when`.
     now: u64,
     seats: Vec<Seat>,
@@ -36,8 +49,11 @@ pub(super) struct Seat {
 
 impl Memory {
     /// Returns the last picked executor, if the strategy needs it.
-    pub const fn last(&self) -> Option<&ExecutorName> {
-        self.last.as_ref()
+    pub fn last(&self) -> Option<&ExecutorName> {
+        match &self.0 {
+            Kept::Last(last) => Some(last),
+            Kept::Counts(_) => self.counts()?.last.as_ref(),
+        }
     }
 
     /// Records that the attempt was placed on `from[index]`, where `from` are the candidates of the
@@ -50,34 +66,61 @@ impl Memory {
         match Needs::of(strategy) {
             Needs::Nothing => *self = Self::default(),
             Needs::Last => {
-                self.seats = None;
-                self.note_last(picked.name);
+                if !matches!(&self.0, Kept::Last(last) if last == picked.name) {
+                    self.0 = Kept::Last(picked.name.clone());
+                }
             }
             Needs::Counts => {
-                self.seat_all(from);
-                self.note_last(picked.name);
-                let Some(counts) = &mut self.seats else { return };
-                counts.now += 1;
-                let Some(seat) = counts.seats.get_mut(index) else { return };
-                seat.given += 1;
-                seat.when = counts.now;
+                let mut counts = match std::mem::take(&mut self.0) {
+                    Kept::Counts(Some(counts)) => counts,
+                    Kept::Counts(None) | Kept::Last(_) => Box::default(),
+                };
+                counts.given(from, index);
+                self.0 = Kept::Counts(Some(counts));
             }
         }
     }
 
     /// The counts of an executor; `index` is its position, unless the candidates have changed.
     pub(super) fn seat(&self, index: usize, name: &ExecutorName) -> Option<&Seat> {
-        let seats = &self.seats.as_deref()?.seats;
-        if let Some(seat) = seats.get(index).filter(|seat| seat.name == *name) {
-            return Some(seat);
-        }
-        let found = seats.binary_search_by(|seat| seat.name.cmp(name)).ok()?;
-        seats.get(found)
+        self.counts()?.seat(index, name)
     }
 
     /// The initial count of a new executor: the smallest count of those with a free place, or of
     /// all if none of those is known.
     pub(super) fn start(&self, from: &[Candidate<'_>]) -> u64 {
+        self.counts().map_or(0, |counts| counts.start(from))
+    }
+
+    fn counts(&self) -> Option<&Seats> {
+        match &self.0 {
+            Kept::Counts(counts) => counts.as_deref(),
+            Kept::Last(_) => None,
+        }
+    }
+}
+
+impl Seats {
+    fn given(&mut self, from: &[Candidate<'_>], index: usize) {
+        self.seat_all(from);
+        let Some(seat) = self.seats.get_mut(index) else { return };
+        self.now += 1;
+        seat.given += 1;
+        seat.when = self.now;
+        if self.last.as_ref() != Some(&seat.name) {
+            self.last = Some(seat.name.clone());
+        }
+    }
+
+    fn seat(&self, index: usize, name: &ExecutorName) -> Option<&Seat> {
+        if let Some(seat) = self.seats.get(index).filter(|seat| seat.name == *name) {
+            return Some(seat);
+        }
+        let found = self.seats.binary_search_by(|seat| seat.name.cmp(name)).ok()?;
+        self.seats.get(found)
+    }
+
+    fn start(&self, from: &[Candidate<'_>]) -> u64 {
         let fewest = |only_free: bool| {
             let among = from.iter().enumerate().filter(|(_, one)| one.has_place || !only_free);
             among.filter_map(|(index, one)| Some(self.seat(index, one.name)?.given)).min()
@@ -85,17 +128,10 @@ impl Memory {
         fewest(true).or_else(|| fewest(false)).unwrap_or(0)
     }
 
-    fn note_last(&mut self, name: &ExecutorName) {
-        if self.last.as_ref() != Some(name) {
-            self.last = Some(name.clone());
-        }
-    }
-
     /// Remembers exactly `from`, in its order.
     fn seat_all(&mut self, from: &[Candidate<'_>]) {
-        let counts = self.seats.get_or_insert_default();
-        let is_same = counts.seats.len() == from.len()
-            && counts.seats.iter().zip(from).all(|(seat, one)| seat.name == *one.name);
+        let is_same = self.seats.len() == from.len()
+            && self.seats.iter().zip(from).all(|(seat, one)| seat.name == *one.name);
         if is_same {
             return;
         }
@@ -104,10 +140,7 @@ impl Memory {
             let known = self.seat(index, one.name).cloned();
             known.unwrap_or_else(|| Seat { name: one.name.clone(), given: start, when: 0 })
         };
-        let seats = from.iter().enumerate().map(seat).collect();
-        if let Some(counts) = &mut self.seats {
-            counts.seats = seats;
-        }
+        self.seats = from.iter().enumerate().map(seat).collect();
     }
 }
 
@@ -134,5 +167,15 @@ impl Needs {
             | RouteStrategy::IdleFirst => Self::Last,
             RouteStrategy::LeastScheduled | RouteStrategy::LeastRecentlyUsed => Self::Counts,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_memory_is_as_small_as_a_name() {
+        assert_eq!(size_of::<Memory>(), size_of::<ExecutorName>());
     }
 }

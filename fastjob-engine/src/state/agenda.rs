@@ -40,7 +40,12 @@ impl Agenda {
 
     /// Removes and returns a job whose next fire was not computed yet.
     pub(crate) fn pop_unscheduled(&mut self) -> Option<JobId> {
-        self.unscheduled.pop()
+        let job = self.unscheduled.pop();
+        if self.unscheduled.is_empty() {
+            // There may have been a million.
+            self.unscheduled = Vec::new();
+        }
+        job
     }
 
     /// The watermark: every fire up to here is planned.

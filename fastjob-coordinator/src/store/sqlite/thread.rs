@@ -22,7 +22,7 @@ const LAST: Duration = Duration::from_secs(5);
 const PREPARED: usize = 64;
 /// Settings of the connection. Sizes of caches are in KiB if they are negative.
 const SETTINGS: &str = "pragma journal_mode = wal; pragma synchronous = full; \
-    pragma foreign_keys = off; pragma temp_store = memory; pragma cache_size = -16384; \
+    pragma foreign_keys = off; pragma temp_store = memory; pragma cache_size = -4096; \
     pragma wal_autocheckpoint = 4000;";
 
 type Task = Box<dyn FnOnce(&mut Line) + Send>;

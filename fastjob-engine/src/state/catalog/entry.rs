@@ -18,7 +18,8 @@ pub(crate) struct JobEntry {
     job: Arc<Job>,
     memory: route::Memory,
     rare: Option<Box<Rare>>,
-    revision: i64,
+    /// The low half of its revision; the high half is in `rare`.
+    revision: u32,
     anchor: Millis,
     created_at: Millis,
     updated_at: Millis,
@@ -43,12 +44,20 @@ struct Rare {
     declared: Option<Arc<Job>>,
     deleted_at: Millis,
     fired_ahead: Millis,
+    /// The high half of its revision.
+    revision: u32,
 }
 
 impl Default for Rare {
     fn default() -> Self {
         let children = Arc::default();
-        Self { children, declared: None, deleted_at: Millis::NEVER, fired_ahead: Millis::MIN }
+        Self {
+            children,
+            declared: None,
+            deleted_at: Millis::NEVER,
+            fired_ahead: Millis::MIN,
+            revision: 0,
+        }
     }
 }
 
@@ -60,7 +69,7 @@ impl JobEntry {
             job: Arc::clone(&row.job),
             memory: route::Memory::default(),
             rare: None,
-            revision: row.revision,
+            revision: 0,
             anchor: row.anchor.into(),
             created_at: row.created_at.into(),
             updated_at: row.updated_at.into(),
@@ -92,7 +101,7 @@ impl JobEntry {
             updated_at,
             deleted_at,
         } = row;
-        (self.id, self.job, self.revision) = (id, job, revision);
+        (self.id, self.job) = (id, job);
         (self.origin, self.overrides) = (origin, overrides);
         self.anchor = anchor.into();
         (self.created_at, self.updated_at) = (created_at.into(), updated_at.into());
@@ -101,6 +110,21 @@ impl JobEntry {
             let rare = self.rare.get_or_insert_default();
             (rare.children, rare.declared) = (children, declared);
             rare.deleted_at = deleted_at.into();
+        }
+        self.set_revision(revision);
+    }
+
+    fn revision(&self) -> i64 {
+        let high = self.rare.as_ref().map_or(0, |rare| rare.revision);
+        (u64::from(high) << 32 | u64::from(self.revision)).cast_signed()
+    }
+
+    fn set_revision(&mut self, revision: i64) {
+        let revision = revision.cast_unsigned();
+        let high = (revision >> 32) as u32;
+        self.revision = revision as u32;
+        if high != 0 || self.rare.is_some() {
+            self.rare.get_or_insert_default().revision = high;
         }
     }
 
@@ -113,7 +137,7 @@ impl JobEntry {
             children: self.rare.as_ref().map(|rare| Arc::clone(&rare.children)).unwrap_or_default(),
             origin: self.origin,
             overrides: self.overrides,
-            revision: self.revision,
+            revision: self.revision(),
             anchor: self.anchor(),
             created_at: self.created_at.into(),
             updated_at: self.updated_at(),
@@ -170,7 +194,7 @@ impl JobEntry {
         let rare = self.rare.get_or_insert_default();
         (rare.declared, rare.deleted_at) = (code, now.into());
         self.updated_at = now.into();
-        self.revision += 1;
+        self.set_revision(self.revision() + 1);
         (self.origin, self.overrides) = (Origin::Api, Overrides::default());
     }
 
@@ -231,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_job_at_rest_takes_little_memory() {
-        assert!(size_of::<Option<JobEntry>>() <= 112, "{}", size_of::<Option<JobEntry>>());
+        assert!(size_of::<Option<JobEntry>>() <= 96, "{}", size_of::<Option<JobEntry>>());
         assert!(size_of::<Job>() <= 56, "{}", size_of::<Job>());
     }
 
@@ -258,7 +282,9 @@ mod tests {
         let overrides = Overrides { enabled: true, alarms: true };
         let declared = Some(Arc::clone(&plain.job));
         let overridden = JobRow { declared, overrides, ..plain.clone() };
-        for row in [plain.clone(), deleted, parent, overridden, plain] {
+        let [often, negative] =
+            [1 << 40, -1].map(|revision| JobRow { revision, ..plain.clone() });
+        for row in [plain.clone(), deleted, parent, overridden, often, negative, plain] {
             assert_eq!(JobEntry::new(row.clone(), at(5)).row(), row);
             entry.set_row(row.clone());
             assert_eq!(entry.row(), row);
