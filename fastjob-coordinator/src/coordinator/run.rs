@@ -153,6 +153,7 @@ impl Coordinator {
             bulk: Semaphore::new(1),
             scanning: Semaphore::new(1),
             labelled: ops::Labelled::default(),
+            full_names: ops::FullNames::default(),
             sorted: ops::SortedJobs::default(),
         });
         // Within the drain timeout, sessions last until the engines have ended, so that the

@@ -82,6 +82,7 @@ pub(crate) use self::{
     pulse::{PageEvent, Pulse, Watcher},
     schedule::AskSchedule,
     sorted_jobs::SortedJobs,
+    start::FullNames,
     stats::AskStats,
     stats_by_job::{AskJobStats, JobStatsCache},
     version::{IfMatch, tag, tag_of},
@@ -179,6 +180,7 @@ pub(crate) struct Parts {
     /// One request at a time reads all jobs.
     pub(crate) scanning: Semaphore,
     pub(crate) labelled: Labelled,
+    pub(crate) full_names: FullNames,
     pub(crate) sorted: SortedJobs,
 }
 

@@ -138,7 +138,8 @@ impl Ops {
         loop {
             let reply = match self.map.owner(partition) {
                 Owner::Here => call.clone().answer(self, partition).await,
-                Owner::There(node) => self.peers.call(&node, partition, &call).await,
+                // Boxed, because it is large, and calls that stay here should be small.
+                Owner::There(node) => Box::pin(self.peers.call(&node, partition, &call)).await,
                 Owner::NoNode => Err(Error::Moved),
             };
             match reply {
@@ -167,11 +168,14 @@ impl Ops {
     ) -> Result<Option<C::Reply>, Error> {
         let reply = match self.map.owner(partition) {
             Owner::Here => call.answer(self, partition).await.map(Some),
-            Owner::There(node) => self.peers.call_if_known(&node, partition, &call).await,
-            Owner::NoNode => Ok(None),
+            Owner::There(node) => Box::pin(self.peers.call_if_known(&node, partition, &call)).await,
+            Owner::NoNode => Err(Error::Moved),
         };
         match reply {
-            Err(Error::Moved) => Ok(None),
+            Err(Error::Moved) => {
+                self.map.is_stale();
+                Ok(None)
+            }
             reply => reply,
         }
     }

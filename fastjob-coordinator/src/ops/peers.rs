@@ -122,7 +122,7 @@ impl Peers {
     }
 
     /// Sends a question to a node, and returns its verified answer; `None` if the node does not know
-    /// the path. Nodes say so of nothing else, and do nothing then.
+    /// the path. A node says so before it does anything, and of nothing else.
     async fn exchange(
         &self,
         node: &NodeRow,

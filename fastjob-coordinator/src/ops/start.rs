@@ -12,6 +12,7 @@ use fastjob_engine::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::direct::FullNames;
 pub(super) use self::direct::StartWithService;
 use super::{BackfillRequest, Backfilled, Error, Ops, StartRequest, Started, node_calls::NodeCall};
 use crate::{
@@ -125,6 +126,9 @@ impl Ops {
                 return Ok(started);
             }
             let (partition, job) = self.place(path).await?;
+            if self.engines.partitions() > 1 {
+                self.full_names.note(path, job.as_str() == path);
+            }
             self.call_owner(partition, StartJob { job, request, trace }).await
         };
         let started: Result<Started, Error> = started.await;

@@ -59,8 +59,8 @@ pub(crate) use self::{
 };
 pub(crate) use fastjob_engine::record::{
     AlarmKind, Attempt, ChildStart, Commit, EndedAttempt, EndedShard, JobLink, JobRow, Lease,
-    LifeId, LifeRow, Lineage, Loaded, LoadedJobs, NewAttempt, OpenAttempt, Origin, Overrides, Partition,
-    RerunOf, TaskTrace, definition_bytes,
+    LifeId, LifeRow, Lineage, Loaded, LoadedJobs, NewAttempt, OpenAttempt, Origin, Overrides,
+    Partition, RerunOf, TaskTrace, definition_bytes,
 };
 
 /// An attempt for display.

@@ -27,13 +27,13 @@ pub(crate) struct BulkJobs {
 
 /// A job to act on.
 #[derive(Clone, Debug)]
-struct Target {
+struct Chosen {
     id: i64,
     /// `service.name`.
     name: String,
 }
 
-impl Target {
+impl Chosen {
     fn item(self, task: Option<i64>, error: Option<String>) -> BulkJob {
         BulkJob { job: self.name, task, error }
     }
@@ -61,7 +61,7 @@ impl Ops {
         }
         let mut left = targets;
         while !left.is_empty() {
-            let act = |target: Target| {
+            let act = |target: Chosen| {
                 self.act_on_job(ask.action, target, ask.start.clone(), ask.trace.clone())
             };
             let (mut again, before) = (Vec::new(), tally.done.len());
@@ -90,7 +90,7 @@ impl Ops {
     async fn act_on_job(
         &self,
         action: JobAction,
-        Target { id, name }: Target,
+        Chosen { id, name }: Chosen,
         start: StartRequest,
         trace: Option<Trace>,
     ) -> Result<Option<i64>, Error> {
@@ -109,7 +109,7 @@ impl Ops {
     }
 
     /// The jobs of these names, and those that do not exist, with the reason.
-    async fn named_jobs(&self, names: Vec<String>) -> Result<(Vec<Target>, Vec<BulkJob>), Error> {
+    async fn named_jobs(&self, names: Vec<String>) -> Result<(Vec<Chosen>, Vec<BulkJob>), Error> {
         let mut lookups = Vec::with_capacity(names.len());
         for name in names {
             lookups.push(async move {
@@ -118,13 +118,13 @@ impl Ops {
             });
         }
         let mut lookups = futures_util::stream::iter(lookups).buffered(LOOKED_UP);
-        let (mut targets, mut unknown) = (Vec::<Target>::new(), Vec::new());
+        let (mut targets, mut unknown) = (Vec::<Chosen>::new(), Vec::new());
         let mut seen = std::collections::HashSet::new();
         while let Some((name, found)) = lookups.next().await {
             match found {
                 // A job may have two names: with and without its service.
                 Ok(row) if !seen.insert(row.id) => {}
-                Ok(row) => targets.push(Target { id: row.id.0, name: row.job.path().to_string() }),
+                Ok(row) => targets.push(Chosen { id: row.id.0, name: row.job.path().to_string() }),
                 Err(err @ (Error::NotFound(_) | Error::Ambiguous { .. })) => {
                     unknown.push(BulkJob { job: name, task: None, error: Some(err.to_string()) });
                 }
@@ -139,13 +139,13 @@ impl Ops {
         &self,
         filter: &ListJobs,
         deadline: Instant,
-    ) -> Result<Vec<Target>, Error> {
+    ) -> Result<Vec<Chosen>, Error> {
         let (mut targets, mut cursor) = (Vec::new(), None);
         loop {
             let page = ListJobs { cursor, limit: Some(PAGE_MAX), ends: None, ..filter.clone() };
             let page = self.list_jobs(page).await?;
             let found = page.items.into_iter();
-            targets.extend(found.map(|it| Target { id: it.id, name: it.job.full_name() }));
+            targets.extend(found.map(|it| Chosen { id: it.id, name: it.job.full_name() }));
             within(targets.len(), "jobs")?;
             match page.next_cursor {
                 Some(next) => cursor = Some(next),

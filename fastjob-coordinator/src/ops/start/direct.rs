@@ -1,5 +1,11 @@
-//! Starts without a look into the store: a path that names a service says which partition its job is
-//! in, whatever jobs there are.
+//! Starts without a lookup in the store: the partition of a job follows from its full name, and a path
+//! that was such a name a moment ago usually still is.
+
+use std::{
+    collections::HashSet,
+    hash::{BuildHasher, RandomState},
+    sync::{Mutex, PoisonError},
+};
 
 use fastjob_core::JobPath;
 use fastjob_engine::Target;
@@ -10,6 +16,40 @@ use super::{
     StartJob, read_trace,
 };
 use crate::store::Partition;
+
+/// Most paths that are remembered.
+const KNOWN_MOST: usize = 65_536;
+
+/// Paths that were the full name of a job when the store was last asked.
+///
+/// Only their hashes are kept. A path that is taken for a known one costs a call that finds no job.
+#[derive(Debug, Default)]
+pub(crate) struct FullNames {
+    hashing: RandomState,
+    known: Mutex<HashSet<u64>>,
+}
+
+impl FullNames {
+    fn has(&self, path: &str) -> bool {
+        let hash = self.hashing.hash_one(path);
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(&hash)
+    }
+
+    /// Remembers whether the path is the full name of a job. If there are too many, all others are
+    /// forgotten.
+    pub(super) fn note(&self, path: &str, is_full: bool) {
+        let hash = self.hashing.hash_one(path);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_full {
+            known.remove(&hash);
+            return;
+        }
+        if known.len() >= KNOWN_MOST && !known.contains(&hash) {
+            known.clear();
+        }
+        known.insert(hash);
+    }
+}
 
 /// Starts a task of the job of a service that the path names, and never of a job whose whole name
 /// the path is: the owner of this partition does not know all of those.
@@ -32,9 +72,9 @@ impl NodeCall for StartWithService {
 }
 
 impl Ops {
-    /// Starts a task of the job of a service that the path names. `None` if the store has to be asked
-    /// which job the path means: it names no service, there is no such job, or the owner of its
-    /// partition cannot answer at the moment. Nothing was done then.
+    /// Starts a task of the job whose full name the path was when the store was last asked. `None` if
+    /// the store has to be asked: the path was not a full name, there is no such job any more, or its
+    /// partition has no reachable owner, or one that does not know this call. Nothing was done then.
     ///
     /// # Errors
     ///
@@ -47,16 +87,21 @@ impl Ops {
     ) -> Result<Option<Started>, Error> {
         let partitions = self.engines.partitions();
         // With one partition, its engine knows all jobs, whatever the path means.
-        let Some(job) = path.parse::<JobPath>().ok().filter(|_| partitions > 1) else {
+        if partitions == 1 || !self.full_names.has(path) {
             return Ok(None);
-        };
+        }
+        let Ok(job) = path.parse::<JobPath>() else { return Ok(None) };
         let Some(partition) = Partition::of_path(&job, partitions) else { return Ok(None) };
         let (request, trace) = (request.clone(), trace.map(str::to_owned));
         let call = StartWithService(StartJob { job, request, trace });
-        match self.try_owner(partition, call).await {
-            Err(Error::NotFound(_)) => Ok(None),
-            started => started,
+        let started = match self.try_owner(partition, call).await {
+            Err(Error::NotFound(_)) => None,
+            started => started?,
+        };
+        if started.is_none() {
+            self.full_names.note(path, false);
         }
+        Ok(started)
     }
 }
 
@@ -76,5 +121,21 @@ mod tests {
         assert_eq!(sent, json!({"job": "a.b", "request": {"key": "k"}}));
         let StartWithService(read) = serde_json::from_value(sent).unwrap();
         assert_eq!((read.job.as_str(), read.request.key.as_deref()), ("a.b", Some("k")));
+    }
+
+    #[test]
+    fn a_path_is_remembered_until_it_is_no_full_name_any_more() {
+        let names = FullNames::default();
+        assert!(!names.has("a.b"));
+        names.note("a.b", true);
+        names.note("a.c", true);
+        names.note("a.c", false);
+        assert!(names.has("a.b") && !names.has("a.c"));
+        for n in 0..2 * KNOWN_MOST {
+            names.note(&format!("many.{n}"), true);
+            names.note("a.b", true);
+            assert!(names.known.lock().unwrap().len() <= KNOWN_MOST);
+        }
+        assert!(names.has("a.b"));
     }
 }

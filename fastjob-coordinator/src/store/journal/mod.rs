@@ -26,11 +26,7 @@ mod view;
 
 use std::{collections::VecDeque, sync::Arc};
 
-use fastjob_core::{
-    AttemptId, ExecutorName, TaskId, TaskState,
-    id_map::IdMap,
-    trace::TraceId,
-};
+use fastjob_core::{AttemptId, ExecutorName, TaskId, TaskState, id_map::IdMap, trace::TraceId};
 
 #[cfg(feature = "postgres")]
 pub(super) use self::{

@@ -12,8 +12,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{Sqlite, commit::batches, history, packed};
 use crate::store::{
-    CHILD_STARTS, ChildStart, Error, JobRow, Lease, LoadStore, Loaded, LoadedJobs, Partition, Result,
-    StoreFacts,
+    CHILD_STARTS, ChildStart, Error, JobRow, Lease, LoadStore, Loaded, LoadedJobs, Partition,
+    Result, StoreFacts,
     journal::Checkpoints,
     key::NAME,
     rows::{

@@ -138,7 +138,8 @@ impl Sqlite {
             .pragma("temp_store", "memory")
             .statement_cache_capacity(192)
             .disable_statement_logging();
-        // In KiB. Writers append, and readers find most pages in the cache of the system.
+        // In KiB. Larger caches made no measurable difference: most of what is written is appended,
+        // and the pages of the rest are in the cache of the system.
         let cached = |kib: u32| options.clone().pragma("cache_size", format!("-{kib}"));
         let writing = cached(2 * 1024).pragma("wal_autocheckpoint", "4000");
         let mut writer = writing.connect().await.map_err(|err| open(not_a_store(&err)))?;

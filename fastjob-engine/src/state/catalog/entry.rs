@@ -153,9 +153,9 @@ impl JobEntry {
         &self.job
     }
 
-    /// Replaces the job by an equal one.
-    pub(super) fn replace_job(&mut self, equal: impl FnOnce(Arc<Job>) -> Arc<Job>) {
-        self.job = equal(Arc::clone(&self.job));
+    /// Its job, to share what equal jobs have in common.
+    pub(super) fn job_mut(&mut self) -> &mut Arc<Job> {
+        &mut self.job
     }
 
     /// The approximate size of its definitions in bytes.
@@ -282,8 +282,7 @@ mod tests {
         let overrides = Overrides { enabled: true, alarms: true };
         let declared = Some(Arc::clone(&plain.job));
         let overridden = JobRow { declared, overrides, ..plain.clone() };
-        let [often, negative] =
-            [1 << 40, -1].map(|revision| JobRow { revision, ..plain.clone() });
+        let [often, negative] = [1 << 40, -1].map(|revision| JobRow { revision, ..plain.clone() });
         for row in [plain.clone(), deleted, parent, overridden, often, negative, plain] {
             assert_eq!(JobEntry::new(row.clone(), at(5)).row(), row);
             entry.set_row(row.clone());

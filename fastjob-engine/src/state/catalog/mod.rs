@@ -23,7 +23,8 @@ pub(crate) use self::entry::JobEntry;
 pub(crate) use self::together::Missing;
 use self::{census::Census, chain::Parents, settings::SharedSettings, table::Table};
 pub use self::{
-    chain::LINKS_MOST, directory::Directory, loaded::LoadedJobs, quota::JobQuota, together::check_together,
+    chain::LINKS_MOST, directory::Directory, loaded::LoadedJobs, quota::JobQuota,
+    together::check_together,
 };
 use crate::{
     Config, JobRefused,
@@ -178,7 +179,7 @@ impl Catalog {
         for entry in entries.iter_mut() {
             entry.set_cursor(cursor);
             self.bytes += entry.bytes();
-            entry.replace_job(|job| self.settings.share(job));
+            self.settings.share(entry.job_mut());
             self.next_id = self.next_id.max(self.config.id_from(entry.id().0 + 1));
             if !entry.is_deleted() {
                 self.parents.change(entry.id(), &[], entry.children());
@@ -191,7 +192,7 @@ impl Catalog {
     /// Adds a job; every fire of it up to `cursor` is planned.
     pub(crate) fn admit(&mut self, mut row: JobRow, cursor: Timestamp) {
         self.bytes += row.bytes();
-        row.job = self.settings.share(row.job);
+        self.settings.share(&mut row.job);
         self.next_id = self.next_id.max(self.config.id_from(row.id.0 + 1));
         if row.deleted_at.is_none() {
             self.parents.change(row.id, &[], &row.children);
@@ -216,7 +217,7 @@ impl Catalog {
 
     /// Replaces the row of a job.
     pub(crate) fn update(&mut self, mut row: JobRow) {
-        row.job = self.settings.share(row.job);
+        self.settings.share(&mut row.job);
         let Some(entry) = self.jobs.get_mut(row.id) else { return };
         self.parents.change(row.id, entry.children(), &row.children);
         self.bytes = self.bytes - entry.bytes() + row.bytes();

@@ -20,17 +20,20 @@ pub(super) struct SharedSettings {
 }
 
 impl SharedSettings {
-    /// The same job, with the settings and labels that other jobs have, if they are equal.
-    pub(super) fn share(&mut self, job: Arc<Job>) -> Arc<Job> {
+    /// Gives the job the settings and labels that other jobs have, if they are equal.
+    pub(super) fn share(&mut self, job: &mut Arc<Job>) {
         let settings = self.settings.equal(&job.settings);
         let about = job.about.as_ref().and_then(|about| self.abouts.equal(about));
         if settings.is_none() && about.is_none() {
-            return job;
+            return;
         }
-        let mut job = Arc::unwrap_or_clone(job);
-        job.settings = settings.unwrap_or(job.settings);
-        job.about = about.or(job.about);
-        Arc::new(job)
+        let job = Arc::make_mut(job);
+        if let Some(settings) = settings {
+            job.settings = settings;
+        }
+        if about.is_some() {
+            job.about = about;
+        }
     }
 
     #[cfg(any(test, feature = "simulation"))]
@@ -92,11 +95,16 @@ mod tests {
         Arc::new(Job::try_from(draft).unwrap())
     }
 
+    fn share(shared: &mut SharedSettings, mut job: Arc<Job>) -> Arc<Job> {
+        shared.share(&mut job);
+        job
+    }
+
     #[test]
     fn jobs_with_equal_settings_share_them() {
         let mut shared = SharedSettings::default();
         let jobs = [("a", "h"), ("b", "h"), ("c", "i")].map(|(name, handler)| job(name, handler));
-        let [a, b, c] = jobs.clone().map(|job| shared.share(job));
+        let [a, b, c] = jobs.clone().map(|job| share(&mut shared, job));
         assert!(Arc::ptr_eq(&a.settings, &b.settings) && !Arc::ptr_eq(&a.settings, &c.settings));
         assert_eq!([a, b, c], jobs);
         assert_eq!(shared.len(), 2);
@@ -110,7 +118,7 @@ mod tests {
             let draft = JobDraft { name: name.to_owned(), labels, ..JobDraft::default() };
             Arc::new(Job::try_from(draft).unwrap())
         });
-        let [a, b, c] = jobs.clone().map(|job| shared.share(job));
+        let [a, b, c] = jobs.clone().map(|job| share(&mut shared, job));
         let about = |job: &Arc<Job>| Arc::as_ptr(job.about.as_ref().unwrap());
         assert!(about(&a) == about(&b) && about(&a) != about(&c));
         assert_eq!([a, b, c], jobs);
@@ -119,12 +127,12 @@ mod tests {
     #[test]
     fn settings_that_no_job_has_any_more_are_forgotten() {
         let mut shared = SharedSettings::default();
-        let kept = shared.share(job("a", "kept"));
+        let kept = share(&mut shared, job("a", "kept"));
         for edit in 0..10 * SWEEP_LEAST {
-            shared.share(job("b", &format!("h{edit}")));
+            share(&mut shared, job("b", &format!("h{edit}")));
             assert!(shared.len() <= 2 * SWEEP_LEAST);
         }
-        let again = shared.share(job("c", "kept"));
+        let again = share(&mut shared, job("c", "kept"));
         assert!(Arc::ptr_eq(&again.settings, &kept.settings));
     }
 }

@@ -175,6 +175,10 @@ impl Table {
         let Self { entries, by_id, by_name, by_bare_name, hashing } = self;
         let Some(entry) = entries.get(mine) else { return };
         let (id, is_deleted, job) = (entry.id(), entry.is_deleted(), entry.job());
+        debug_assert!(
+            by_id.find(id_hash(id), |at| entries.has_id(*at, id)).is_none(),
+            "{id:?} is there already"
+        );
         by_id.insert_unique(id_hash(id), mine, |at| id_hash_at(entries, *at));
         let hash = hashing.hash_one((&job.service, &job.name));
         match by_name.find_mut(hash, |at| entries.is_named(*at, &job.service, &job.name)) {

@@ -1,5 +1,5 @@
-//! Starts by a path with a service: the owner of the job's partition decides, and the store is asked
-//! only if it has no such job.
+//! Starts by the full name of a job: the owner of its partition decides, and the store is asked only at
+//! first, and if the owner has no such job.
 
 use super::*;
 
@@ -47,7 +47,7 @@ async fn a_start_by_a_path_with_its_service_reads_no_job_from_the_database() {
         // The path of that job is the whole name of this one.
         create(&nodes[n % 2], "other", &format!("billing.mail{n}")).await;
     }
-    // Then each node knows the owners.
+    // Then each node knows the owners, and that these are full names.
     for n in 0..JOBS {
         for rest in &nodes {
             let task = rest.start(&format!("billing.mail{n}"), json!({})).await;
