@@ -138,6 +138,8 @@ impl Engine {
                 return;
             }
         }
+        let Self { agenda, catalog, .. } = self;
+        agenda.enter_gathered(|job| catalog.get(job)?.next_fire());
         let until = self.agenda.round_until(soon(now));
         while let Some((fire_at, job)) = self.agenda.first().filter(|(at, _)| *at <= until) {
             if left == 0 {

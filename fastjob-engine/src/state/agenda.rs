@@ -21,6 +21,9 @@ pub(crate) struct Agenda {
     watermark: Timestamp,
     /// Loaded jobs whose next fire was not computed yet. Until that is done, no fires are planned.
     unscheduled: Vec<JobId>,
+    /// Fires that were computed since then. They enter `fires` at once: a tree that is built from a
+    /// sorted list has full nodes. Some may have changed in the meantime.
+    gathered: Vec<(Millis, JobId)>,
     /// The horizon of the round in progress.
     until: Option<Timestamp>,
     /// The jobs for which this round has planned fires, each once.
@@ -29,8 +32,14 @@ pub(crate) struct Agenda {
 
 impl Agenda {
     pub(crate) fn new(watermark: Timestamp) -> Self {
-        let (fires, unscheduled, reached) = (BTreeSet::new(), Vec::new(), Vec::new());
-        Self { fires, watermark, unscheduled, until: None, reached }
+        Self {
+            fires: BTreeSet::new(),
+            watermark,
+            unscheduled: Vec::new(),
+            gathered: Vec::new(),
+            until: None,
+            reached: Vec::new(),
+        }
     }
 
     /// Adds jobs whose next fires have to be computed first.
@@ -63,7 +72,24 @@ impl Agenda {
         if let Some(before) = before {
             self.fires.remove(&(Millis::from(before), job));
         }
-        self.fires.extend(next.map(|next| (Millis::from(next), job)));
+        let next = next.map(|next| (Millis::from(next), job));
+        match self.unscheduled.is_empty() {
+            true => self.fires.extend(next),
+            false => self.gathered.extend(next),
+        }
+    }
+
+    /// Adds the fires that were gathered, once all are computed. `next_fire` returns the next fire of
+    /// a job as it is now.
+    pub(crate) fn enter_gathered(&mut self, next_fire: impl Fn(JobId) -> Option<Timestamp>) {
+        if self.gathered.is_empty() || !self.unscheduled.is_empty() {
+            return;
+        }
+        let gathered = std::mem::take(&mut self.gathered).into_iter();
+        let is_current =
+            |(at, job): &(Millis, JobId)| next_fire(*job).map(Millis::from) == Some(*at);
+        let mut gathered: BTreeSet<_> = gathered.filter(is_current).collect();
+        self.fires.append(&mut gathered);
     }
 
     /// The earliest fire of all jobs.
@@ -99,7 +125,7 @@ impl Agenda {
 
     /// Whether there is more to plan at once.
     pub(crate) fn is_in_progress(&self) -> bool {
-        self.until.is_some() || !self.unscheduled.is_empty()
+        self.until.is_some() || !self.unscheduled.is_empty() || !self.gathered.is_empty()
     }
 
     /// Whether the commit must not be handed over before the round is complete or cut.
@@ -113,6 +139,41 @@ impl Agenda {
 impl Agenda {
     /// The jobs in the round, and the fires.
     pub(crate) fn sizes(&self) -> (usize, usize) {
-        (self.unscheduled.len() + self.reached.len(), self.fires.len())
+        let fires = self.gathered.len() + self.fires.len();
+        (self.unscheduled.len() + self.reached.len(), fires)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fires_of_loaded_jobs_enter_together_as_they_are_then() {
+        let at = |ms| Timestamp::from_millisecond(ms).unwrap();
+        let mut agenda = Agenda::new(at(0));
+        let jobs = [1, 2, 3, 4].map(JobId);
+        agenda.schedule(jobs.to_vec());
+        let mut next = [Some(at(50)), Some(at(20)), Some(at(30)), None];
+        while let Some(job) = agenda.pop_unscheduled() {
+            let index = jobs.iter().position(|it| *it == job).unwrap();
+            agenda.set_fire(job, None, next[index]);
+            if job == JobId(3) {
+                // Meanwhile one job is changed twice, and another one is disabled.
+                agenda.set_fire(job, Some(at(30)), Some(at(31)));
+                agenda.set_fire(job, Some(at(31)), Some(at(30)));
+            }
+        }
+        assert!(agenda.is_in_progress(), "a tick has to follow");
+        agenda.set_fire(JobId(2), Some(at(20)), None);
+        next[1] = None;
+        agenda.enter_gathered(|job| next[jobs.iter().position(|it| *it == job).unwrap()]);
+        assert!(!agenda.is_in_progress());
+        let mut fires = Vec::new();
+        while let Some((fire_at, job)) = agenda.first() {
+            fires.push((fire_at, job));
+            agenda.set_fire(job, Some(fire_at), None);
+        }
+        assert_eq!(fires, [(at(30), JobId(3)), (at(50), JobId(1))]);
     }
 }
