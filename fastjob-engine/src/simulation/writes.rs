@@ -160,18 +160,20 @@ impl World {
     }
 
     /// The process of a node ends after it has handed these commits to the database, in one
-    /// transaction or in one each.
+    /// transaction or in one each. A transaction that failed is repeated as a whole.
     pub(super) fn write_last(&mut self, m: usize, mut last: Vec<Pending>) {
         last.retain(|next| self.store.holds(next.lease));
-        let (mut commits, mut durable) = (Vec::new(), Vec::new());
-        for next in last {
-            commits.push(next.commit);
-            durable.push(next.durable);
-        }
-        let size = if self.luck.random_bool(0.5) { commits.len().max(1) } else { 1 };
-        for (commits, durable) in commits.chunks(size).zip(durable.chunks(size)) {
-            self.see_transaction(m, commits, Fate::Unanswered, &BTreeSet::new());
-            self.make_durable(commits, durable);
+        let at_once = self.luck.random_bool(0.5);
+        let is_one = |next: &Pending, later: &Pending| {
+            at_once || (next.tried != 0 && next.tried == later.tried)
+        };
+        let sizes: Vec<_> = last.chunk_by(is_one).map(<[_]>::len).collect();
+        let mut last = last.into_iter();
+        for size in sizes {
+            let (commits, durable): (Vec<_>, Vec<_>) =
+                last.by_ref().take(size).map(|next| (next.commit, next.durable)).unzip();
+            self.see_transaction(m, &commits, Fate::Unanswered, &BTreeSet::new());
+            self.make_durable(&commits, &durable);
         }
     }
 
