@@ -4,8 +4,8 @@
 //! is wrong for a while: after a step forward, live nodes look dead, and after a step back, dead
 //! nodes look alive. A node that compares with its own clock detects both:
 //!
-//! - After a step forward, it takes nothing from a node that was alive before, until that node has
-//!   had the time to send a heartbeat, or to stop.
+//! - After a step forward, it takes nothing from a node that was alive before, or has sent a heartbeat
+//!   since then, until that node has had the time to send the next one, or to stop.
 //! - A node that has not sent a heartbeat for a whole lease by the observer's clock is dead,
 //!   whatever the database's clock says. Its row is removed if it is still unchanged.
 
@@ -68,6 +68,12 @@ impl Observer {
         let step = view.clock.and_then(|clock| self.step(clock, sent, answered));
         if step.is_some_and(|step| step.is_positive()) {
             let mut spared = std::mem::take(&mut self.alive);
+            // A node that was silent at the last look may act again.
+            let has_beaten = |row: &&NodeUntil| {
+                self.rows.get(&row.node).is_none_or(|(until, _)| *until != row.until)
+            };
+            let beaten = view.until.iter().filter(has_beaten).map(|row| row.node.clone());
+            spared.extend(beaten);
             if let Some((before, _)) = self.spared.take() {
                 spared.extend(before);
             }
@@ -167,6 +173,23 @@ mod tests {
 
     fn is_free(view: &ClusterView) -> bool {
         view.partitions.iter().all(|held| matches!(held.holder, Some((_, Alive::No))))
+    }
+
+    #[test]
+    fn a_node_that_was_silent_and_acts_again_keeps_its_partitions_when_the_clock_steps_forward() {
+        let mut observer = Observer::new(LEASE);
+        // The clock has stepped back, so `b` looks alive; it sends nothing for a whole lease.
+        for at in (0..=3_000_u32).step_by(500) {
+            observer.look(&mut view(i64::from(at), 9_000), ms(at.into()), ms(at.into()));
+        }
+        // Before the next look, `b` sends a heartbeat, and the clock steps by 7 s.
+        let mut seen = view(20_400, 16_400);
+        let observed = observer.look(&mut seen, ms(13_400), ms(13_400));
+        assert!(observed.step.is_some() && !is_free(&seen));
+        // It has a lease to send the next one.
+        let mut later = view(23_500, 16_400);
+        observer.look(&mut later, ms(16_500), ms(16_500));
+        assert!(is_free(&later));
     }
 
     #[test]

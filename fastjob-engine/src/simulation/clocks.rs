@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{cluster::LEASE, executor::ToExecutor, shape::Feature, world::World};
+use super::{cluster::LEASE, executor::ToExecutor, node::Running, shape::Feature, world::World};
 
 /// After how long without contact an executor has stopped exclusive attempts: before it may be
 /// lost.
@@ -91,8 +91,12 @@ impl World {
                 // It is queued after all earlier messages. Of several in a row, only the last one
                 // counts.
                 link.inbound.pop_back_if(|last| matches!(last, ToExecutor::Heard(..)));
-                if link.session.is_some() {
-                    let held = node.engines.keys().copied().collect();
+                if let Some(session) = link.session {
+                    // An engine that does not know yet what the executor holds keeps nothing alive.
+                    let knows =
+                        |running: &Running| running.engine.fleet.of_session(session).is_some();
+                    let held = node.engines.iter().filter(|(_, running)| knows(running));
+                    let held = held.map(|(partition, _)| *partition).collect();
                     link.inbound.push_back(ToExecutor::Heard(held, moment));
                 }
             }

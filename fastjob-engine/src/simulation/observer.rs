@@ -1,8 +1,8 @@
 //! How a node determines which other nodes are alive: by the database's clock, corrected by its
 //! own.
 //!
-//! After a forward jump of the database's clock, it considers the nodes that were alive before as
-//! alive for the length of a lease. A node whose row has not changed for that long is dead,
+//! After a forward jump of the database's clock, it considers the nodes that were alive before, and
+//! those whose rows have changed since then, as alive for the length of a lease. A node whose row has not changed for that long is dead,
 //! whatever the database says.
 
 use std::{
@@ -42,6 +42,10 @@ impl Observer {
         if before.is_some_and(|before| offset - before > MARGIN) {
             let alive = std::mem::take(&mut self.alive);
             self.spared.0.extend(alive);
+            let changed = rows.iter().filter(|(node, until)| {
+                self.rows.get(node).is_none_or(|(before, _)| before != *until)
+            });
+            self.spared.0.extend(changed.map(|(node, _)| *node));
             self.spared.1 = uptime + LEASE;
         }
         if uptime >= self.spared.1 {
