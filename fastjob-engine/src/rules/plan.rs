@@ -179,8 +179,7 @@ impl Engine {
         }
     }
 
-    /// Plans the fires of a saved job up to the watermark, as for all other jobs: they become
-    /// durable together with the job.
+    /// Plans the fires of a saved job up to the watermark. They become durable with the job.
     pub(super) fn plan_up_to_watermark(&mut self, now: Now, id: JobId) {
         while let Some(fire_at) = self.catalog.get(id).and_then(|entry| entry.next_fire())
             && fire_at <= self.agenda.watermark()
@@ -279,8 +278,7 @@ impl Engine {
         self.journal.commit().planned.push(skipped);
     }
 
-    /// Creates a task with its first attempts, places them if they are due soon, and adds them to
-    /// the commit.
+    /// Creates a task and its first attempts, in the commit, and places those that are due soon.
     pub(super) fn new_task(&mut self, now: Now, new: NewTask) -> TaskId {
         let task = TaskId(self.journal.new_id());
         if let Err(over) = self.admit_task(&new) {
