@@ -77,27 +77,15 @@ mod tests {
     use super::*;
     use crate::{
         Config,
-        record::{Origin, Overrides},
-        state::catalog::Catalog,
+        state::catalog::{Catalog, together::new_row},
     };
 
     fn row(id: i64, name: &str, handler: &str) -> JobRow {
         let (name, handler) = (name.to_owned(), Some(handler.to_owned()));
         let draft = JobDraft { name, handler, ..JobDraft::default() };
         let at = Timestamp::from_millisecond(id).unwrap();
-        JobRow {
-            id: JobId(id),
-            job: Arc::new(Job::try_from(draft).unwrap()),
-            declared: None,
-            children: Arc::default(),
-            origin: Origin::Api,
-            overrides: Overrides::default(),
-            revision: 1,
-            anchor: at,
-            created_at: at,
-            updated_at: at,
-            deleted_at: None,
-        }
+        let new = new_row(Arc::new(Job::try_from(draft).unwrap()));
+        JobRow { id: JobId(id), anchor: at, created_at: at, updated_at: at, ..new }
     }
 
     #[test]

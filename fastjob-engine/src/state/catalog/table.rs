@@ -243,7 +243,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::record::{JobRow, Origin, Overrides};
+    use crate::{record::JobRow, state::catalog::together::new_row};
 
     fn entry(id: i64, service: &str, name: &str) -> JobEntry {
         let draft = JobDraft {
@@ -251,21 +251,8 @@ mod tests {
             service: Some(service.to_owned()),
             ..JobDraft::default()
         };
-        let at = Timestamp::UNIX_EPOCH;
-        let row = JobRow {
-            id: JobId(id),
-            job: Arc::new(Job::try_from(draft).unwrap()),
-            declared: None,
-            children: Arc::default(),
-            origin: Origin::Api,
-            overrides: Overrides::default(),
-            revision: 1,
-            anchor: at,
-            created_at: at,
-            updated_at: at,
-            deleted_at: None,
-        };
-        JobEntry::new(row, at)
+        let new = new_row(Arc::new(Job::try_from(draft).unwrap()));
+        JobEntry::new(JobRow { id: JobId(id), ..new }, Timestamp::UNIX_EPOCH)
     }
 
     fn add(table: &mut Table, id: i64, service: &str, name: &str) {

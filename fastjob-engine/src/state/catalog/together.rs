@@ -89,7 +89,8 @@ pub fn check_together(
     refused
 }
 
-fn new_row(job: Arc<Job>) -> JobRow {
+/// The row of a job that was just saved over the API.
+pub(super) fn new_row(job: Arc<Job>) -> JobRow {
     let at = Timestamp::UNIX_EPOCH;
     JobRow {
         id: fastjob_core::JobId(0),
